@@ -1,0 +1,247 @@
+"""Losses against hand-computed values and an independent numpy implementation; token statistics.
+
+What is particular to FLAT is in test_losses_flat.py.
+"""
+
+import inspect
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy, log_softmax
+
+from unlearnkit import losses
+from unlearnkit.errors import KitError
+from unlearnkit.losses import ga, npo, sequence_quantities
+
+
+def vector(*values: float, grad: bool = False) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.float64, requires_grad=grad)
+
+
+def assert_close(actual: torch.Tensor, expected, tolerance: float = 1e-6) -> None:
+    expected = torch.as_tensor(expected, dtype=actual.dtype)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=tolerance)
+
+
+# --- the convention -----------------------------------------------------------------------------------------
+
+
+def test_argument_names_declare_needs():
+    quantities = ["logp", "mean_logp", "mean_prob", "prob_sum", "reference_logp"]
+    allowed = {f"{part}_{quantity}" for part in ("forget", "template", "retain") for quantity in quantities}
+    for name in set(losses.__all__) - {"sequence_quantities"}:
+        for argument in inspect.signature(getattr(losses, name)).parameters.values():
+            assert argument.name in allowed | {"beta", "padded_length"}, name
+            assert argument.default is inspect.Parameter.empty, name
+
+
+# --- ga -----------------------------------------------------------------------------------------------------
+
+
+def test_ga_over_answer_tokens_is_minus_token_mean_cross_entropy():
+    torch.manual_seed(0)
+    logits = torch.randn(3, 5, 7, dtype=torch.float64, requires_grad=True)
+    labels = torch.randint(0, 7, (3, 5))
+    mask = torch.tensor([[0, 1, 1, 0, 0], [1, 1, 1, 1, 1], [0, 0, 0, 0, 1]], dtype=torch.bool)
+    token_logp = log_softmax(logits, dim=-1).gather(-1, labels[..., None]).squeeze(-1)
+    quantities = sequence_quantities(token_logp, mask)
+
+    loss = ga(quantities["logp"]).sum() / quantities["tokens"].sum()
+    usual = cross_entropy(logits.flatten(0, 1), labels.masked_fill(~mask, -100).flatten())
+
+    assert_close(loss, -usual, 1e-12)
+    (gradient,) = torch.autograd.grad(loss, logits, retain_graph=True)
+    (usual_gradient,) = torch.autograd.grad(usual, logits)
+    assert_close(gradient, -usual_gradient, 1e-12)
+
+
+def test_ga_gradient_is_one():
+    logp = vector(-300.0, -1.0, 0.0, grad=True)
+    ga(logp).sum().backward()
+    assert_close(logp.grad, [1.0, 1.0, 1.0], 0)
+
+
+# --- npo ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("logp", "reference", "beta", "expected"),
+    [
+        (-20.0, -10.0, 0.1, 6.265234),  # 20 ln(1 + e^-1)
+        (-10.0, -20.0, 0.1, 26.265234),  # 20 ln(1 + e^1)
+        (-3.0, -5.0, 0.5, 5.253047),  # 4 ln(1 + e^1)
+        (-5.0, -3.0, 1.0, 0.253856),  # 2 ln(1 + e^-2)
+    ],
+)
+def test_npo_by_hand(logp, reference, beta, expected):
+    assert_close(npo(vector(logp), vector(reference), beta), [expected])
+
+
+@pytest.mark.parametrize("beta", [0.01, 0.1, 1.0, 4.5])
+def test_npo_at_the_reference(beta):
+    logp = vector(-40.0, -2.0, grad=True)
+    value = npo(logp, logp.detach().clone(), beta)
+    assert_close(value, [2 / beta * math.log(2)] * 2, 1e-10)
+    value.sum().backward()
+    assert_close(logp.grad, [1.0, 1.0], 1e-12)
+
+
+def test_npo_gradient_tends_to_that_of_ga_as_beta_goes_to_zero():
+    reference = vector(-10.0, -50.0, -30.0)
+    distances = []
+    for beta in (1e-1, 1e-2, 1e-3, 1e-4):
+        logp = vector(-30.0, -20.0, -29.0, grad=True)
+        npo(logp, reference, beta).sum().backward()
+        distances.append((logp.grad - 1.0).abs())  # GA's gradient is 1, so this is |ratio - 1|
+    for nearer, farther in zip(distances[1:], distances[:-1], strict=True):
+        assert (nearer < farther / 5).all()  # 2 sigma(beta r) - 1 = beta r / 2 + O(beta^3): a tenth each time
+    assert (distances[-1] < 2e-3).all()
+
+
+def test_npo_stops_pushing_on_a_forgotten_answer():
+    logp = vector(-1e4, 0.0, grad=True)
+    npo(logp, vector(-10.0, -1e4), 0.1).sum().backward()
+    assert_close(logp.grad, [0.0, 2.0], 1e-12)
+
+
+# --- sequence_quantities ------------------------------------------------------------------------------------
+
+
+def test_sequence_quantities_by_hand():
+    token_logp = torch.log(torch.tensor([[0.9, 0.5, 0.25], [0.125, 0.9, 1.0]], dtype=torch.float64))
+    mask = torch.tensor([[False, True, True], [True, False, True]])
+    quantities = sequence_quantities(token_logp, mask)
+    assert_close(quantities["logp"], [-3 * math.log(2)] * 2, 1e-12)
+    assert_close(quantities["mean_logp"], [-1.5 * math.log(2)] * 2, 1e-12)
+    assert_close(quantities["prob_sum"], [0.75, 1.125], 1e-12)
+    assert_close(quantities["mean_prob"], [0.375, 0.5625], 1e-12)
+    assert quantities["tokens"].tolist() == [2, 2]
+    assert {tuple(value.shape) for value in quantities.values()} == {(2,)}
+
+
+@pytest.mark.parametrize("filler", [0.0, -7.5, 1e30, -math.inf, math.nan])
+@pytest.mark.parametrize("left", [0, 3])
+def test_padding_and_prompt_influence_nothing(filler, left):
+    answer = torch.tensor([[-0.1, -2.0, -0.7], [-3.0, -0.2, -5.0]], dtype=torch.float64)
+    alone = answer.clone().requires_grad_()
+    padded = torch.full((2, 8), filler, dtype=torch.float64)
+    padded[:, left : left + 3] = answer
+    padded.requires_grad_()
+    mask = torch.zeros(2, 8, dtype=torch.bool)
+    mask[:, left : left + 3] = True
+
+    expected = sequence_quantities(alone, torch.ones(2, 3, dtype=torch.bool))
+    actual = sequence_quantities(padded, mask)
+    for name, value in expected.items():
+        assert_close(actual[name], value, 1e-14)
+    for quantities in (expected, actual):
+        sum(quantities[name].sum() for name in ("logp", "mean_logp", "mean_prob", "prob_sum")).backward()
+    assert_close(padded.grad[mask].view(2, 3), alone.grad, 1e-14)
+    assert (padded.grad[~mask] == 0).all()
+
+
+def test_half_precision_is_summed_in_float32():
+    token_logp = torch.full((1, 1000), -1.0, dtype=torch.bfloat16)
+    quantities = sequence_quantities(token_logp, torch.ones(1, 1000, dtype=torch.bool))
+    assert quantities["logp"].dtype == torch.float32
+    assert quantities["logp"].item() == -1000.0  # 1000 is representable in bfloat16, its partial sums are not
+    assert quantities["prob_sum"].item() == pytest.approx(1000 * math.exp(-1), rel=1e-6)
+
+
+def test_a_sequence_without_answer_tokens_is_an_error():
+    mask = torch.tensor([[True, False], [False, False]])
+    with pytest.raises(KitError, match="no answer token in row 1"):
+        sequence_quantities(torch.zeros(2, 2), mask)
+
+
+def test_a_mask_of_another_shape_is_an_error():
+    with pytest.raises(KitError, match=r"shape \(1, 3\), log-probabilities \(2, 3\)"):
+        sequence_quantities(torch.zeros(2, 3), torch.ones(1, 3, dtype=torch.bool))
+
+
+# --- all of them --------------------------------------------------------------------------------------------
+
+
+def arguments_of(loss, forget: dict, template: dict, reference) -> dict:
+    """What the signature asks for, and nothing else."""
+    known = {f"forget_{name}": value for name, value in forget.items()}
+    known |= {f"template_{name}": value for name, value in template.items()}
+    known |= {"forget_reference_logp": reference, "beta": 0.1, "padded_length": 50}
+    return {name: known[name] for name in inspect.signature(loss).parameters}
+
+
+ALL_LOSSES = {name: getattr(losses, name) for name in losses.__all__ if name != "sequence_quantities"}
+
+
+@pytest.mark.parametrize("name", ALL_LOSSES)
+def test_gradients_are_finite_at_extreme_probabilities(name):
+    extremes = torch.tensor([[-1e4, -1e4, -1e4], [0.0, 0.0, 0.0], [-1e4, 0.0, -1.0]], dtype=torch.float32)
+    forget_logp, template_logp = extremes.clone().requires_grad_(), extremes.flip(0).clone().requires_grad_()
+    mask = torch.ones(3, 3, dtype=torch.bool)
+    forget, template = sequence_quantities(forget_logp, mask), sequence_quantities(template_logp, mask)
+    reference = extremes.flip(0).sum(dim=1)
+
+    value = ALL_LOSSES[name](**arguments_of(ALL_LOSSES[name], forget, template, reference))
+    value.sum().backward()
+    assert value.isfinite().all()
+    assert forget_logp.grad.isfinite().all()
+    if name.startswith("flat"):
+        assert template_logp.grad.isfinite().all()
+
+
+def numpy_quantities(token_logp: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
+    rows = [row[keep] for row, keep in zip(token_logp, mask, strict=True)]
+    return {
+        "logp": np.array([row.sum() for row in rows]),
+        "mean_logp": np.array([row.mean() for row in rows]),
+        "mean_prob": np.array([np.exp(row).mean() for row in rows]),
+        "prob_sum": np.array([np.exp(row).sum() for row in rows]),
+        "tokens": np.array([row.size for row in rows]),
+    }
+
+
+def numpy_flat(divergence: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The literal formulas per pair, written out."""
+    return {
+        "tv": -0.5 * np.tanh(a) + 0.5 * np.tanh(b),
+        "kl": -a + np.exp(b - 1),
+        "js": -(np.log(2) - np.log(1 + np.exp(-a))) + (b + np.log(1 + np.exp(-b)) - np.log(2)),
+        "pearson": -a + b * b / 4 + b,
+    }[divergence]
+
+
+def numpy_loss(name: str, forget: dict, template: dict, reference: np.ndarray) -> np.ndarray:
+    if name == "ga":
+        return forget["logp"]
+    if name == "npo":  # the paper's other form: (2/beta) log(1 + (pi_theta / pi_ref)^beta)
+        return 2 / 0.1 * np.log(1 + np.exp(forget["logp"] - reference) ** 0.1)
+    divergence = name.split("_")[1]
+    if name.endswith("_release"):
+        a, b = (side["prob_sum"].sum() / (side["prob_sum"].size * 49) for side in (template, forget))
+        return np.full(reference.shape, numpy_flat(divergence, a, b))
+    return numpy_flat(divergence, template["mean_prob"], forget["mean_prob"])
+
+
+@pytest.mark.parametrize("name", ALL_LOSSES)
+def test_equality_with_numpy_on_random_numbers(name):
+    random = np.random.default_rng(7)
+    token_logp = -random.exponential(1.5, size=(2, 16, 50))
+    mask = random.random((2, 16, 50)) < 0.4
+    mask[:, :, 0] = True
+    reference = -random.uniform(5, 60, size=16)
+
+    expected = [numpy_quantities(*pair) for pair in zip(token_logp, mask, strict=True)]
+    actual = [
+        sequence_quantities(torch.from_numpy(logp), torch.from_numpy(keep))
+        for logp, keep in zip(token_logp, mask, strict=True)
+    ]
+    for one, other in zip(actual, expected, strict=True):
+        for quantity, value in other.items():
+            np.testing.assert_allclose(one[quantity].numpy(), value, rtol=1e-12)
+
+    loss = ALL_LOSSES[name]
+    value = loss(**arguments_of(loss, *actual, torch.from_numpy(reference)))
+    assert value.shape == (16,)
+    np.testing.assert_allclose(value.numpy(), numpy_loss(name, *expected, reference), rtol=1e-10)

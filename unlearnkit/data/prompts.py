@@ -1,0 +1,43 @@
+"""Prompt formats of the model families, as the benchmarks' released code writes them.
+
+A format is the text before and after the question; the answer and one end-of-sequence token follow.
+Sources: TOFU's config/model_config.yaml (llama2, question_answer), A Closer Look's template for Llama 3.
+"""
+
+from dataclasses import dataclass
+
+from unlearnkit.errors import KitError, nearest
+
+
+@dataclass(frozen=True)
+class PromptFormat:
+    """`before` + question + `after`, then the answer. `source` says where the format is defined."""
+
+    before: str
+    after: str
+    source: str
+
+    def __call__(self, question: str) -> str:
+        return f"{self.before}{question}{self.after}"
+
+
+PROMPT_FORMATS: dict[str, PromptFormat] = {
+    # No space before the answer: the released configuration has an empty answer tag.
+    "llama2": PromptFormat("[INST] ", " [/INST]", "locuslab/tofu, config/model_config.yaml, llama2-7b"),
+    "llama3": PromptFormat(
+        "<|start_header_id|>user<|end_header_id|>\n\n",
+        "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+        "sail-sg/closer-look-LLM-unlearning, Meta-Llama-3-8B-Instruct",
+    ),
+    # The release scores "Answer: " together with the answer; here the tag belongs to the prompt (DEVIATIONS.md).
+    "question_answer": PromptFormat(
+        "Question: ", "\nAnswer: ", "locuslab/tofu, config/model_config.yaml, phi, opt, pythia, stablelm"
+    ),
+}
+
+
+def prompt_format(name: str) -> PromptFormat:
+    """The format of that name. KitError: no such format."""
+    if name not in PROMPT_FORMATS:
+        raise KitError(f"prompt_format: no format '{name}'{nearest(name, PROMPT_FORMATS)}")
+    return PROMPT_FORMATS[name]

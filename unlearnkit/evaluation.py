@@ -1,0 +1,178 @@
+"""One pass over a model: per question the log-probabilities of all candidate answers and the greedy generation.
+
+Each prompt is encoded once; its answers are scored and its generation starts behind the same cached prompt. Prompts are
+sorted by length and batches filled by a token budget. Nothing here draws a random number.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from unlearnkit.data.collate import pad
+from unlearnkit.data.encode import Encoded, encode
+from unlearnkit.data.prompts import PromptFormat
+from unlearnkit.metrics.samples import item_id
+from unlearnkit.metrics.tofu import rouge_l_recall
+
+
+@dataclass(frozen=True)
+class Question:
+    """One evaluated question. `answers`: (role, text), role answer, paraphrased or perturbed; the first is the truth."""
+
+    set: str
+    question: str
+    answers: tuple[tuple[str, str], ...]
+
+
+def questions(set_name: str, rows: list[dict]) -> list[Question]:
+    """Rows of a perturbed set of TOFU's schema."""
+    found = []
+    for row in rows:
+        answers = [("answer", row["answer"])]
+        if "paraphrased_answer" in row:
+            answers.append(("paraphrased", row["paraphrased_answer"]))
+        answers += [("perturbed", text) for text in row["perturbed_answer"]]
+        found.append(Question(set_name, row["question"], tuple(answers)))
+    return found
+
+
+def evaluate(
+    model,
+    tokenizer,
+    asked: list[Question],
+    form: PromptFormat,
+    *,
+    max_length: int,
+    max_new_tokens: int,
+    tokens_per_batch: int,
+    generate: bool = True,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> list[dict]:
+    """Samples, one dictionary a question, in the order asked (format: `unlearnkit.metrics.samples`).
+
+    `max_length` and `max_new_tokens` count tokens, the first of prompt and answer together. The caller switches the
+    model to evaluation mode. KitError: a prompt or answer that `encode` refuses.
+    """
+    import torch
+
+    encoded = [
+        [encode(tokenizer, form(asked_one.question), text, max_length) for _, text in asked_one.answers]
+        for asked_one in asked
+    ]
+    samples: list[dict | None] = [None] * len(asked)
+    done = 0
+    with torch.no_grad():
+        for batch in _batches(encoded, tokens_per_batch):
+            cache, logits, mask = _prompts(model, [encoded[index][0] for index in batch], tokenizer.pad_token_id)
+            scores = _score(model, cache, logits, mask, [encoded[index] for index in batch], tokenizer.pad_token_id)
+            texts = _generate(model, tokenizer, cache, logits, mask, max_new_tokens) if generate else None
+            for position, index in enumerate(batch):
+                text = texts[position] if texts else None
+                samples[index] = _sample(asked[index], scores[position], text)
+            done += len(batch)
+            report(done, len(asked))
+    return samples
+
+
+def _sample(asked: Question, scores: list[dict], generation: str | None) -> dict:
+    sample = {"set": asked.set, "item": item_id(asked.question), "question": asked.question}
+    sample["reference"] = asked.answers[0][1]
+    if generation is not None:
+        sample["generation"] = generation
+        sample["rouge_l_recall"] = rouge_l_recall(sample["reference"], generation)
+    sample["answers"] = [{"role": role} | score for (role, _), score in zip(asked.answers, scores, strict=True)]
+    return sample
+
+
+def _batches(encoded: list[list[Encoded]], tokens_per_batch: int) -> Iterator[list[int]]:
+    """Indices of questions with similar prompts; scoring a batch stays within the budget of padded tokens."""
+    order = sorted(range(len(encoded)), key=lambda i: (encoded[i][0].prompt_length, len(encoded[i]), i))
+    batch: list[int] = []
+    rows = longest = 0
+    for index in order:
+        answers = encoded[index]
+        length = max(len(answer.input_ids) for answer in answers)
+        if batch and max(longest, length) * (rows + len(answers)) > tokens_per_batch:
+            yield batch
+            batch, rows, longest = [], 0, 0
+        batch.append(index)
+        rows, longest = rows + len(answers), max(longest, length)
+    if batch:
+        yield batch
+
+
+def _prompts(model, prompts: list[Encoded], pad_id: int):
+    """The cache behind each prompt, the logits of its first answer token (batch, vocabulary), its mask (padded left)."""
+    from transformers import DynamicCache
+
+    ids, mask = pad([prompt.input_ids[: prompt.prompt_length] for prompt in prompts], pad_id, side="left")
+    ids, mask = ids.to(model.device), mask.to(model.device)
+    cache = DynamicCache(config=model.config)
+    output = model(
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=(mask.cumsum(1) - 1).clamp(min=0),
+        past_key_values=cache,
+        logits_to_keep=1,
+    )
+    return output.past_key_values, output.logits[:, -1].float(), mask
+
+
+def _score(model, cache, first_logits, mask, encoded: list[list[Encoded]], pad_id: int) -> list[list[dict]]:
+    """Per question and answer: sum of log-probabilities, number of tokens, mean token probability."""
+    import torch
+
+    owners = [position for position, answers in enumerate(encoded) for _ in answers]
+    ids, answer_mask = pad([answer.answer_ids for answers in encoded for answer in answers], pad_id)
+    ids, answer_mask = ids.to(model.device), answer_mask.to(model.device)
+    rows = torch.tensor(owners, device=model.device)
+    behind = copy.deepcopy(cache)
+    behind.batch_select_indices(rows)
+    prompt_mask = mask[rows]
+    start = prompt_mask.sum(dim=1, keepdim=True)
+    output = model(
+        input_ids=ids[:, :-1],  # the last token of the longest answer predicts nothing that is scored
+        attention_mask=torch.cat([prompt_mask, answer_mask[:, :-1]], dim=1),
+        position_ids=start + torch.arange(ids.shape[1] - 1, device=model.device),
+        past_key_values=behind,
+    )
+    logits = torch.cat([first_logits[rows].unsqueeze(1), output.logits.float()], dim=1)
+    logp = logits.log_softmax(-1).gather(-1, ids.unsqueeze(-1)).squeeze(-1) * answer_mask
+    counts = answer_mask.sum(dim=1)
+    mean_prob = (logp.exp() * answer_mask).sum(dim=1) / counts
+    found: list[list[dict]] = [[] for _ in encoded]
+    for owner, *values in zip(owners, logp.sum(dim=1).tolist(), counts.tolist(), mean_prob.tolist(), strict=True):
+        found[owner].append(dict(zip(("logp", "n_tokens", "mean_prob"), values, strict=True)))
+    return found
+
+
+def _generate(model, tokenizer, cache, logits, mask, max_new_tokens: int) -> list[str]:
+    """Greedy continuations of the cached prompts, up to an end-of-sequence token. Finished rows leave the batch."""
+    import torch
+
+    ends = {tokenizer.eos_token_id}
+    configured = model.generation_config.eos_token_id
+    ends |= set(configured if isinstance(configured, list) else [configured] if configured is not None else [])
+    ends_tensor = torch.tensor(sorted(ends), device=model.device)
+    tokens: list[list[int]] = [[] for _ in range(len(mask))]
+    alive = torch.arange(len(mask), device=model.device)
+    position = mask.sum(dim=1, keepdim=True)
+    for step in range(max_new_tokens):
+        chosen = logits.argmax(dim=-1)
+        going = ~torch.isin(chosen, ends_tensor)
+        if not bool(going.all()):
+            keep = going.nonzero().flatten()
+            if len(keep) == 0:
+                break
+            cache.batch_select_indices(keep)
+            alive, chosen, mask, position = alive[keep], chosen[keep], mask[keep], position[keep]
+        for row, token in zip(alive.tolist(), chosen.tolist(), strict=True):
+            tokens[row].append(token)
+        if step == max_new_tokens - 1:
+            break
+        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
+        output = model(
+            input_ids=chosen.unsqueeze(1), attention_mask=mask, position_ids=position, past_key_values=cache
+        )
+        logits, position = output.logits[:, -1].float(), position + 1
+    return [tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in tokens]

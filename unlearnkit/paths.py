@@ -1,0 +1,32 @@
+"""Where things lie. Nothing else in the kit reads the current directory or an environment variable for a path.
+
+UNLEARNKIT_DATA    folder with local copies of data sets (tofu/, muse_news/, ...); optional
+UNLEARNKIT_LOCAL   this machine's runs and results, default results/local; may lie on another disk
+"""
+
+import os
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+ROOT = PACKAGE.parent if (PACKAGE.parent / "params").is_dir() else Path.cwd()
+
+
+def data_dir() -> Path | None:
+    """The folder of local data sets, if one is named."""
+    folder = os.environ.get("UNLEARNKIT_DATA")
+    return Path(folder).resolve() if folder else None
+
+
+def local() -> Path:
+    """Everything that this machine computes."""
+    return Path(os.environ.get("UNLEARNKIT_LOCAL") or ROOT / "results" / "local").resolve()
+
+
+def runs() -> Path:
+    """Run folders: checkpoints, samples, manifests."""
+    return local() / "runs"
+
+
+def results(kind: str) -> Path:
+    """`published` (what papers print), `reference` (our committed runs) or `local` (this machine's)."""
+    return local() if kind == "local" else ROOT / "results" / kind

@@ -1,0 +1,16 @@
+"""Figures of the tables: plain rows and numbers in, a matplotlib Figure out, with a caption that says what
+was measured, on what data, at what scale. A method has one marker and one colour in all of them (`STYLE`).
+Importing this package does not import matplotlib."""
+
+from unlearnkit.plots.style import STYLE, save
+from unlearnkit.plots.tradeoff import forget_quality_vs_model_utility
+from unlearnkit.plots.trajectories import trajectories_over_steps
+from unlearnkit.plots.truth_ratios import truth_ratio_distributions
+
+__all__ = [
+    "STYLE",
+    "forget_quality_vs_model_utility",
+    "save",
+    "trajectories_over_steps",
+    "truth_ratio_distributions",
+]

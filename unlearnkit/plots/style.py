@@ -1,0 +1,205 @@
+"""What all figures share: marker and colour of a method, fonts, the caption, files that are the same twice.
+Figures are made without pyplot: nothing stays open, the user's backend and settings stay as they are.
+matplotlib and seaborn are imported inside the functions."""
+
+import io
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# method -> (marker, colour). Reference rows grey, FLAT's divergences blue to teal, others warm or purple.
+STYLE: dict[str, tuple[str, str]] = {
+    "base": ("X", "#8F8F8F"),
+    "original": ("s", "#000000"),
+    "retain": ("*", "#4A4A4A"),
+    "retain_2": ("p", "#6B6B6B"),
+    "flat_tv": ("o", "#0B2E6F"),
+    "flat_kl": ("D", "#2F80D0"),
+    "flat_js": ("^", "#12908E"),
+    "flat_pearson": ("v", "#7DBDF0"),
+    "ga": ("<", "#D55E00"),
+    "npo": ("h", "#F0A202"),
+    "gd": (">", "#8C4A1B"),
+    "kl": ("d", "#DB6FA5"),
+    "po": ("8", "#B3A000"),
+    "mismatch": ("P", "#7A4FA3"),
+    "llmu": ("s", "#B0185A"),
+    "dpo": ("D", "#F2896B"),
+    "npo_rt": ("H", "#A9740A"),
+}
+# A method that the kit does not know, a user's own: green, by the order of the rows.
+OWN = (("P", "#1B9E48"), ("d", "#0B6B2E"), ("8", "#74C476"))
+
+DASHED = (0, (5, 3))
+INK, FAINT = "#262626", "#8C8C8C"  # text and axes; helping lines
+SMALL = 8  # points: nothing is smaller
+WIDTH = 7.0  # inches
+CHARACTERS_PER_INCH = 16.5  # of SMALL text
+FLOOR = 1e-6  # a smaller p-value is drawn here
+ALPHA = 0.05  # the level that the literature compares forget quality with
+DPI = 160
+
+
+def styles_of(rows: Iterable[dict]) -> dict[str, tuple[str, str]]:
+    """Marker and colour of every method in the rows."""
+    methods = dict.fromkeys(row["method"] for row in rows)
+    own = [method for method in methods if method not in STYLE]
+    return STYLE | {method: OWN[index % len(OWN)] for index, method in enumerate(own)}
+
+
+def dark(colour: str) -> str:
+    """The colour for text: as dark as white paper needs (contrast of 4.5 or more, WCAG 2)."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    rgb = to_rgb(colour)
+    while 1.05 / (_luminance(rgb) + 0.05) < 4.5:
+        rgb = tuple(0.95 * part for part in rgb)
+    return to_hex(rgb)
+
+
+def _luminance(rgb: Sequence[float]) -> float:
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in rgb]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def row_name(row: dict) -> str:
+    """The row's key in truth ratios and trajectories: 'llama/npo', 'llama/flat_kl_release'."""
+    suffix = "" if row.get("variant", "paper") == "paper" else f"_{row['variant']}"
+    return f"{row['base_model']}/{row['method']}{suffix}"
+
+
+def label_of(row: dict) -> str:
+    """The name as printed, with the status where it is not ok."""
+    return row["printed_as"] if row.get("status", "ok") == "ok" else f"{row['printed_as']} ({row['status']})"
+
+
+def fill_of(row: dict, colour: str) -> dict:
+    """Fill and edge of a row's marker: hollow where it collapsed, black edge for a release's variant."""
+    if row.get("status") == "collapsed":
+        return {"markerfacecolor": "white", "markeredgecolor": colour, "markeredgewidth": 1.5}
+    edge = INK if row.get("variant") == "release" else "white"
+    return {"markerfacecolor": colour, "markeredgecolor": edge, "markeredgewidth": 0.6}
+
+
+def known(value: float | None) -> bool:
+    """Whether there is a number to draw."""
+    return value is not None and math.isfinite(value)
+
+
+def base_models(rows: Iterable[dict]) -> dict[str, list[dict]]:
+    """Rows by base model, both in the order of the table."""
+    groups: dict[str, list[dict]] = {}
+    for row in rows:
+        groups.setdefault(row["base_model"], []).append(row)
+    return groups
+
+
+def not_drawn(rows: Sequence[dict]) -> list[str]:
+    """The sentence of the caption about rows that a figure lacks; none where it lacks none."""
+    return [f"Not drawn: {', '.join(label_of(row) for row in rows)}."] if rows else []
+
+
+def p_axis(axes: "Axes", lowest: float, every: int = 1) -> None:
+    """Make y a log axis of p-values from `lowest` (FLOOR or more) up to 1, with a line and a tick at ALPHA.
+
+    every: how many powers of ten lie between two ticks.
+    """
+    decades = -math.log10(min(lowest, 1e-2))
+    axes.set_yscale("log")
+    axes.set_ylim(10 ** (-1.08 * decades), 10 ** (0.06 * decades))
+    powers = range(0, math.floor(1.08 * decades) + 1, every)
+    ticks = {10.0**-power: f"1e-{power}" if power > 3 else f"{10.0**-power:g}" for power in powers}
+    axes.set_yticks([*ticks, ALPHA], [*ticks.values(), f"p = {ALPHA}"])
+    axes.set_yticks([], minor=True)
+    axes.axhline(ALPHA, color=FAINT, linewidth=0.9, linestyle=DASHED, zorder=1)
+
+
+def house_style() -> AbstractContextManager:
+    """matplotlib's defaults, seaborn's ticks and our sizes, whatever the user has set."""
+    import matplotlib.style
+    import seaborn
+
+    return matplotlib.style.context(
+        [
+            "default",
+            seaborn.axes_style("ticks"),
+            {
+                "font.family": "DejaVu Sans",
+                "font.size": SMALL,
+                "axes.titlesize": 9,
+                "axes.titlelocation": "left",
+                "axes.labelsize": 9,
+                "xtick.labelsize": SMALL,
+                "ytick.labelsize": SMALL,
+                "legend.fontsize": SMALL,
+                "legend.frameon": False,
+                "axes.linewidth": 0.8,
+                "xtick.major.width": 0.8,
+                "ytick.major.width": 0.8,
+                "ytick.minor.width": 0.5,
+                "xtick.major.size": 3.5,
+                "ytick.major.size": 3.5,
+                "ytick.minor.size": 2,
+                "text.color": INK,
+                "axes.labelcolor": INK,
+                "xtick.color": INK,
+                "ytick.color": INK,
+                "axes.edgecolor": INK,
+                "pdf.fonttype": 42,
+            },
+        ]
+    )
+
+
+def new_figure(height: float) -> "Figure":
+    """An empty figure of our width, `height` inches high. A notebook shows it as the last value of a cell."""
+    from matplotlib.figure import Figure
+
+    class NotebookFigure(Figure):
+        """IPython asks for `_repr_png_`; without pyplot nothing else would show a Figure."""
+
+        def _repr_png_(self) -> tuple[bytes, dict]:
+            return _png(self), {"width": round(96 * self.get_figwidth())}
+
+    return NotebookFigure(figsize=(WIDTH, height), layout="constrained")
+
+
+def add_caption(figure: "Figure", caption: str, notes: Sequence[str] = ()) -> None:
+    """Write the caption small below, our notes after it, and settle the layout: nothing moves afterwards."""
+    lines = [
+        textwrap.fill(text, round(CHARACTERS_PER_INCH * WIDTH)) for text in (caption, " ".join(notes)) if text
+    ]
+    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=SMALL, color="#555555")
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
+def save(figure: "Figure", folder: str | Path, name: str) -> list[Path]:
+    """Write `name`.png and `name`.pdf, without date and version: the same figure gives the same bytes.
+
+    Makes the folder, returns both paths. pyplot forgets the figure, if it knew it; it can still be shown.
+    """
+    from matplotlib import pyplot
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    png, pdf = folder / f"{name}.png", folder / f"{name}.pdf"
+    png.write_bytes(_png(figure))
+    with house_style():
+        figure.savefig(pdf, metadata={"Creator": None, "Producer": None, "CreationDate": None})
+    pyplot.close(figure)
+    return [png, pdf]
+
+
+def _png(figure: "Figure") -> bytes:
+    content = io.BytesIO()
+    with house_style():
+        figure.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
+    return content.getvalue()

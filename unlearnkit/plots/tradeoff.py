@@ -1,0 +1,143 @@
+"""The figure of the trade-off: forget quality (p, log scale) against model utility, one marker per row.
+Where all rows answer the same n questions p takes few values only: the right axis names each one's D = k/n.
+p below FLOOR is drawn at the floor, with an arrow and its value."""
+
+import math
+from typing import TYPE_CHECKING
+
+from unlearnkit.errors import KitError
+from unlearnkit.metrics.tofu import ks_exact_p
+from unlearnkit.plots.labels import Box, moved, places_of, side_by_side, write_labels
+from unlearnkit.plots.style import (
+    ALPHA,
+    FAINT,
+    FLOOR,
+    SMALL,
+    add_caption,
+    base_models,
+    dark,
+    fill_of,
+    house_style,
+    known,
+    label_of,
+    new_figure,
+    not_drawn,
+    p_axis,
+    styles_of,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+UTILITY = "model_utility_geometric"
+MARKER_SIZE = 8.5  # points
+ALL_LEVELS_UP_TO = 100  # questions; with more of them only the levels that rows reach are drawn
+
+
+def forget_quality_vs_model_utility(rows: list[dict], caption: str) -> "Figure":
+    """One panel per base model, one marker per row: x model utility (geometric), y forget quality p (log).
+
+    Rows without either number are named in the caption. Raises KitError where no row has both.
+    """
+    drawn = [row for row in rows if known(row.get("forget_quality_p")) and known(row.get(UTILITY))]
+    if not drawn:
+        raise KitError(f"figure of forget quality: no row has both forget_quality_p and {UTILITY}")
+    groups = base_models(drawn)
+    styles = styles_of(rows)
+    with house_style():
+        figure = new_figure(height=0.5 + 4.0 * len(groups))
+        panels = figure.subplots(len(groups), 1, squeeze=False)[:, 0]
+        for axes, (base_model, members) in zip(panels, groups.items(), strict=True):
+            _scales(axes, base_model, members)
+            _levels(axes, members)
+        missing = [row for row in rows if row not in drawn]
+        add_caption(figure, caption, _notes(drawn) + not_drawn(missing))
+        for axes, members in zip(panels, groups.values(), strict=True):
+            _points(axes, members, styles)
+    return figure
+
+
+def _notes(rows: list[dict]) -> list[str]:
+    notes = ["Markers that would cover each other stand side by side."]
+    if any(row["forget_quality_p"] < FLOOR for row in rows):
+        notes.append(f"Triangle below: p is under {FLOOR:g}, drawn there.")
+    return notes
+
+
+def _y(row: dict) -> float:
+    return max(row["forget_quality_p"], FLOOR)
+
+
+def _scales(axes: "Axes", base_model: str, rows: list[dict]) -> None:
+    import seaborn
+
+    utilities = [row[UTILITY] for row in rows]
+    margin = 0.09 * (max(utilities) - min(utilities)) or 0.02
+    axes.set_xlim(min(utilities) - margin, max(utilities) + margin)
+    p_axis(axes, lowest=min(map(_y, rows)))
+    axes.set_xlabel("model utility")
+    axes.set_ylabel("forget quality, p")
+    axes.set_title(base_model)
+    axes.set_title("better ↗", loc="right", color=FAINT, fontsize=SMALL)
+    seaborn.despine(ax=axes)
+
+
+def _levels(axes: "Axes", rows: list[dict]) -> None:
+    """Faint lines and the right axis: p-values that the number of questions allows, the rows' own first."""
+    n = rows[0].get("forget_quality_n")
+    sizes = {row.get(key) or n for row in rows for key in ("forget_quality_n", "forget_quality_m")}
+    if not n or len(sizes) > 1 or not all(known(row.get("forget_quality_d")) for row in rows):
+        return
+    levels = {round(row["forget_quality_d"] * n): row["forget_quality_p"] for row in rows}
+    if n <= ALL_LEVELS_UP_TO:
+        levels |= {k: ks_exact_p(k, n, n) for k in range(n + 1) if k not in levels}
+    low, high = (math.log10(limit) for limit in axes.get_ylim())
+    gap = (high - low) / 20  # so many labels fit
+    shown: dict[int, float] = {}
+    for k, p in levels.items():
+        if p >= FLOOR and all(abs(math.log10(p / other)) >= gap for other in shown.values()):
+            shown[k] = p
+            axes.axhline(p, color="#E6E6E6", linewidth=0.7, zorder=0)
+    side = axes.secondary_yaxis("right")
+    side.set_yticks(list(shown.values()), [f"{k}/{n}" for k in shown])
+    side.set_yticks([], minor=True)
+    side.set_ylabel("KS distance, D = k/n")
+    side.spines["right"].set_visible(False)
+    side.tick_params(length=0)
+
+
+def _points(axes: "Axes", rows: list[dict], styles: dict[str, tuple[str, str]]) -> None:
+    points = [(row[UTILITY], _y(row)) for row in rows]
+    places = places_of(axes, points)
+    shifts = side_by_side(places)
+    obstacles = [_alpha_line(axes)]
+    for row, point, place, shift in zip(rows, points, places, shifts, strict=True):
+        marker, colour = styles[row["method"]]
+        axes.plot(
+            *point,
+            transform=moved(axes, shift),
+            marker=marker,
+            markersize=MARKER_SIZE * (1.3 if marker == "*" else 1),
+            **fill_of(row, colour),
+            linestyle="none",
+            clip_on=False,
+            zorder=4,
+        )
+        if row["forget_quality_p"] < FLOOR:
+            arrow = {"marker": (3, 0, 180), "markersize": 5, "color": colour, "markeredgewidth": 0}
+            axes.plot(*point, transform=moved(axes, shift, down=10), **arrow, clip_on=False)
+            x, y = place[0] + shift, place[1]
+            obstacles.append((x - 3, y - 13, x + 3, y))
+    places = [(x + shift, y) for (x, y), shift in zip(places, shifts, strict=True)]
+    write_labels(axes, places, [(_text(row), dark(styles[row["method"]][1])) for row in rows], obstacles)
+
+
+def _text(row: dict) -> str:
+    below = row["forget_quality_p"] < FLOOR
+    return f"{label_of(row)}, p = {row['forget_quality_p']:.0e}" if below else label_of(row)
+
+
+def _alpha_line(axes: "Axes") -> Box:
+    (left, y), (right, _) = places_of(axes, [(x, ALPHA) for x in axes.get_xlim()])
+    return left, y - 0.5, right, y + 0.5

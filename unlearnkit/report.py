@@ -1,0 +1,184 @@
+"""The result folder of a table: table, figures, verdict, executed notebook, the rows' samples, and last its manifest.
+
+It is put together under a partial name and takes its place when complete, so a reader never sees half a result.
+"""
+
+import datetime
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+from unlearnkit import claims, paths, plots, runs, tables
+from unlearnkit.errors import KitError
+from unlearnkit.metrics.samples import truth_ratios
+from unlearnkit.metrics.tofu import forget_quality
+from unlearnkit.plan import Plan
+
+NOTEBOOKS = {"table4": "04_flat_table4_tofu.ipynb"}
+
+
+def folder(plan: Plan) -> Path:
+    return paths.results("local") / plan.params.profile / plan.params.table
+
+
+def notebook(table: str) -> Path:
+    """The notebook of a table. KitError: there is none."""
+    if table not in NOTEBOOKS:
+        raise KitError(f"no notebook for '{table}'; there are: {', '.join(NOTEBOOKS)}")
+    return paths.ROOT / "notebooks" / NOTEBOOKS[table]
+
+
+def _shown_by(plan: Plan) -> str:
+    """Hash of everything that decides how results look: the package, the notebook, printed and reference numbers."""
+    parts = hashlib.sha256()
+    sources = [*sorted(paths.PACKAGE.rglob("*.py")), notebook(plan.params.table)]
+    sources += sorted(paths.results("published").glob("*.csv"))
+    sources.append(paths.results("reference") / plan.params.profile / plan.params.table / "table.csv")
+    for path in sources:
+        if path.is_file():
+            parts.update(path.read_bytes())
+    return parts.hexdigest()[:16]
+
+
+def is_current(plan: Plan) -> bool:
+    """Whether the stored result is what would be computed now, every file as it was written."""
+    path = folder(plan) / "manifest.json"
+    if not path.is_file():
+        return False
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError:
+        return False
+    same = manifest.get("plan_key") == plan.key and manifest.get("shown_by") == _shown_by(plan)
+    return same and not changed_files(folder(plan), manifest)
+
+
+def changed_files(result: Path, manifest: dict) -> list[str]:
+    """Files of a result folder that are missing or differ from what its manifest recorded."""
+    recorded = manifest.get("files", {})
+    return [name for name, digest in recorded.items() if not _same(result / name, digest)]
+
+
+def _same(path: Path, digest: str) -> bool:
+    return path.is_file() and runs.sha256(path) == digest
+
+
+def write(plan: Plan, failed: dict[str, str]) -> tuple[list[dict], str | None]:
+    """Write the result folder; returns the table's records and, if the notebook failed, why."""
+    found = tables.records(plan, failed)
+    target = folder(plan)
+    partial = target.with_name(target.name + ".partial")
+    runs.remove(partial)
+    partial.mkdir(parents=True)
+    tables.write_csv(partial / "table.csv", found)
+    (partial / "table.md").write_text(tables.markdown(plan, found), encoding="utf-8")
+    (partial / "table.tex").write_text(tables.latex(plan, found), encoding="utf-8")
+    runs.write_json(partial / "metrics.json", {row.name: record for row, record in zip(plan.rows, found, strict=True)})
+    runs.write_json(partial / "parameters.json", plan.params.model_dump())
+    _copy_rows(plan, partial)
+    verdicts = claims.verdicts(_for_claims(found), plan.params.paper_scale, _published_for_claims())
+    runs.write_json(partial / "verdict.json", verdicts)
+    (partial / "verdict.md").write_text(claims.to_markdown(verdicts), encoding="utf-8")
+    write_figures(partial, " ".join(tables.caption(plan, found)[:2]))
+    problem = _execute_notebook(plan, partial)
+    complete = problem is None and all(record["status"] not in ("failed", "missing") for record in found)
+    if complete:
+        runs.write_json(partial / "manifest.json", _manifest(plan, partial))
+    runs.remove(target)
+    partial.rename(target)
+    return found, problem
+
+
+def _copy_rows(plan: Plan, target: Path) -> None:
+    for row in plan.rows:
+        run = plan.runs[row.run]
+        if runs.is_complete(run):
+            to = target / "rows" / tables.row_folder(row.name)
+            to.mkdir(parents=True)
+            for name in ("samples.jsonl.gz", "trajectory.json", "manifest.json"):
+                if (runs.folder(run) / name).is_file():
+                    shutil.copyfile(runs.folder(run) / name, to / name)
+
+
+def _for_claims(found: list[dict]) -> list[dict]:
+    return [record | {"model_utility": record.get("model_utility_geometric")} for record in found]
+
+
+def _published_for_claims() -> list[dict]:
+    return claims.read_published(paths.results("published") / "flat_table4.csv")
+
+
+def read_rows(result: Path) -> list[dict]:
+    """The table of a result folder."""
+    return tables.read_csv(result / "table.csv")
+
+
+def read_truth_ratios(result: Path) -> dict[str, list[float]]:
+    """Row name -> truth ratio of every forget question, from the rows' samples."""
+    found = {}
+    for path in sorted((result / "rows").glob("*/samples.jsonl.gz")):
+        samples = [sample for sample in runs.read_samples(path) if sample["set"] == "forget"]
+        found[path.parent.name.replace("__", "/")] = truth_ratios(samples, "forget", "geometric")
+    return found
+
+
+def read_trajectories(result: Path) -> dict[str, list[dict]]:
+    """Row name -> points over optimiser steps, forget quality measured against the retain model's samples."""
+    ratios = read_truth_ratios(result)
+    found = {}
+    for path in sorted((result / "rows").glob("*/trajectory.json")):
+        name = path.parent.name.replace("__", "/")
+        retain = ratios[f"{name.split('/')[0]}/retain"]
+        found[name] = [
+            {key: value for key, value in point.items() if key not in ("items", "truth_ratios")}
+            | {"forget_quality_p": forget_quality(point["truth_ratios"], retain).p}
+            for point in json.loads(path.read_text(encoding="utf-8"))
+        ]
+    return found
+
+
+def write_figures(result: Path, caption: str) -> None:
+    """All figures of a result folder, from its own files."""
+    rows = read_rows(result)
+    plots.save(plots.forget_quality_vs_model_utility(rows, caption), result, "forget_quality_vs_model_utility")
+    plots.save(plots.truth_ratio_distributions(read_truth_ratios(result), rows, caption), result, "truth_ratios")
+    trajectories = read_trajectories(result)
+    if trajectories:
+        plots.save(plots.trajectories_over_steps(trajectories, rows, caption), result, "trajectories")
+
+
+def _execute_notebook(plan: Plan, result: Path) -> str | None:
+    """Run the table's notebook on the result folder; returns why it failed, if it did."""
+    import papermill
+
+    source = notebook(plan.params.table)
+    try:
+        papermill.execute_notebook(
+            source,
+            result / source.name,
+            parameters={"params_file": plan.where, "result_folder": str(result)},
+            kernel_name="python3",
+            cwd=paths.ROOT,
+            progress_bar=False,
+        )
+    except Exception as error:
+        lines = str(error).strip().splitlines()
+        return f"{source.name}: {lines[-1] if lines else type(error).__name__}"
+    return None
+
+
+def _manifest(plan: Plan, result: Path) -> dict:
+    files = {p.relative_to(result).as_posix(): runs.sha256(p) for p in sorted(result.rglob("*")) if p.is_file()}
+    return {
+        "table": plan.params.table,
+        "profile": plan.params.profile,
+        "plan_key": plan.key,
+        "shown_by": _shown_by(plan),
+        "source_hash": runs.source_hash(),
+        **runs.commit(),
+        **runs.environment(),
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "rows": {row.name: row.run for row in plan.rows},
+        "files": files,
+    }

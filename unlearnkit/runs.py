@@ -1,0 +1,178 @@
+"""Run folders: where a run's files lie, when it counts as complete, and its manifest.
+
+A run folder is complete when it has a manifest, and the manifest is the last thing written. Everything else is written
+to a partial name and renamed, so an interrupted run leaves nothing that could be mistaken for a result.
+"""
+
+import contextlib
+import datetime
+import gzip
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from filelock import FileLock
+
+from unlearnkit import paths
+from unlearnkit.errors import KitError
+from unlearnkit.plan import Run
+
+# Modules that only show numbers; a run does not become stale when one of them changes.
+SHOWS_ONLY = {"__main__", "audit", "claims", "cli", "engines", "notebook", "plots", "progress", "tables", "verify", "select"}
+LIBRARIES = ("torch", "transformers", "trl", "peft", "tokenizers", "datasets", "accelerate", "numpy", "rouge-score")
+
+
+def folder(run: Run | str, kind: str | None = None) -> Path:
+    """Where a run's files lie. Give a Run, or its key and kind."""
+    if isinstance(run, Run):
+        return paths.runs() / run.kind / run.key
+    return paths.runs() / kind / run
+
+
+def is_complete(run: Run) -> bool:
+    return (folder(run) / "manifest.json").is_file()
+
+
+def manifest(run: Run) -> dict:
+    """The manifest of a complete run. KitError: the file is damaged."""
+    path = folder(run) / "manifest.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise KitError(f"{path}: damaged manifest ({error}); delete its folder and run again") from None
+
+
+def lock(run: Run) -> FileLock:
+    """Held while a run is computed, by one process of all that share the folder; freed when that process ends."""
+    path = folder(run)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path.with_suffix(".lock"))
+
+
+@contextlib.contextmanager
+def renamed_when_complete(path: Path):
+    """Yield a partial path beside `path`; rename it when the block ends without an error."""
+    partial = path.with_name(path.name + ".partial")
+    remove(partial)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    yield partial
+    remove(path)
+    os.replace(partial, path)
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: object) -> None:
+    with renamed_when_complete(path) as partial:
+        partial.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def write_samples(path: Path, samples: list[dict]) -> None:
+    """Gzipped JSON lines; the same samples give the same bytes."""
+    text = "".join(json.dumps(sample, ensure_ascii=False) + "\n" for sample in samples)
+    with renamed_when_complete(path) as partial:
+        partial.write_bytes(gzip.compress(text.encode(), mtime=0))
+
+
+def read_samples(path: Path) -> list[dict]:
+    try:
+        lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+        return [json.loads(line) for line in lines]
+    except (OSError, EOFError, ValueError) as error:
+        raise KitError(f"{path}: damaged samples ({error}); delete the run's folder and run again") from None
+
+
+@cache
+def source_hash() -> str:
+    """Hash of the package's code that numbers depend on."""
+    sources = hashlib.sha256()
+    for path in sorted(paths.PACKAGE.rglob("*.py")):
+        name = path.relative_to(paths.PACKAGE).with_suffix("").as_posix()
+        if name.split("/")[0] not in SHOWS_ONLY:
+            sources.update(name.encode() + b"\0" + path.read_bytes())
+    return sources.hexdigest()[:16]
+
+
+@cache
+def commit() -> dict:
+    """The commit that the code comes from, and whether tracked files differ from it; null outside a repository."""
+
+    def git(*arguments: str) -> str | None:
+        try:
+            result = subprocess.run(
+                ["git", *arguments], cwd=paths.PACKAGE, capture_output=True, text=True, timeout=20, check=True
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return result.stdout.strip()
+
+    head = git("rev-parse", "HEAD")
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", str(paths.ROOT))
+    return {"commit": head, "dirty": bool(changed) if head else None}
+
+
+def environment() -> dict:
+    """Versions and hardware, for a manifest."""
+    versions = {}
+    for name in LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    hardware = {"cpu_count": os.cpu_count(), "machine": platform.machine(), "system": platform.system()}
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        hardware["threads"] = torch.get_num_threads()
+        if torch.cuda.is_available():
+            hardware["gpu"] = torch.cuda.get_device_name()
+    return {"python": platform.python_version(), "versions": versions, "hardware": hardware}
+
+
+def peak_memory_mb() -> float | None:
+    """This process's peak resident memory in MiB, where the system tells it."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if platform.system() == "Darwin" else 2**10), 1)
+
+
+def write_manifest(run: Run, facts: dict) -> None:
+    """Close a run folder: what was computed, by which code, on what, and hashes of its files."""
+    path = folder(run)
+    files = {}
+    for file in sorted(path.rglob("*")):
+        if file.is_file():
+            files[file.relative_to(path).as_posix()] = sha256(file)
+    content = {
+        "kind": run.kind,
+        "name": run.name,
+        "key": run.key,
+        "spec": run.spec,
+        "needs": list(run.needs),
+        "source_hash": source_hash(),
+        **commit(),
+        **environment(),
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "peak_memory_mb": peak_memory_mb(),
+        "files": files,
+        **facts,
+    }
+    write_json(path / "manifest.json", content)
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,213 @@
+"""What executing a run means: pre-train a base model, fine-tune an original or retain model, or produce a row's samples.
+
+Every stage leaves its result under its final name only when it is complete; a run that was interrupted goes on behind
+the last complete stage, or behind the trainer's last checkpoint.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from unlearnkit import models, runs
+from unlearnkit.data import tofu
+from unlearnkit.data.prompts import prompt_format
+from unlearnkit.data.templates import templates
+from unlearnkit.plan import Run
+
+# report(stage, done, total)
+Report = Callable[[str, int, int], None]
+
+
+def execute(run: Run, report: Report) -> None:
+    """Compute a run unless it is complete. Safe to call from several processes: one computes, the others wait."""
+    with runs.lock(run):
+        if runs.is_complete(run):
+            return
+        started = time.perf_counter()
+        folder = runs.folder(run)
+        folder.mkdir(parents=True, exist_ok=True)
+        facts = {"base_model": _base_model, "finetuned": _finetuned, "row": _row}[run.kind](run, folder, report)
+        runs.remove(folder / "trainer")
+        runs.write_manifest(run, {"seconds": round(time.perf_counter() - started, 2), **facts})
+
+
+def quieten() -> None:
+    """No progress bars and no chatter from libraries; the kit reports progress itself."""
+    import datasets
+    import transformers
+
+    datasets.disable_progress_bars()
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+
+
+def start_model(start: dict):
+    """(model, tokenizer) that a run starts from."""
+    if "run" in start:
+        kinds = [kind for kind in ("base_model", "finetuned") if (runs.folder(start["run"], kind) / "manifest.json").exists()]
+        source, revision = runs.folder(start["run"], kinds[0]) / "checkpoint", None
+    else:
+        source, revision = start["source"], start["revision"]
+    model, tokenizer = models.load(source, revision)
+    return _placed(model), tokenizer
+
+
+def _placed(model):
+    import torch
+
+    return model.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _load(spec: dict, name: str) -> list[dict]:
+    return tofu.load(spec["data"]["source"], name, spec["data"]["revision"])
+
+
+def _save(model, tokenizer, folder: Path) -> None:
+    with runs.renamed_when_complete(folder / "checkpoint") as partial:
+        models.save(model, tokenizer, partial)
+
+
+def _train(model, tokenizer, rows: list[dict], spec: dict, folder: Path, report: Report) -> dict:
+    from unlearnkit.training import finetune
+
+    steps = finetune.train(
+        model,
+        tokenizer,
+        rows,
+        prompt_format(spec["prompt_format"]),
+        spec["training"],
+        spec["seed"],
+        folder / "trainer",
+        lambda step, total: report("training", step, total),
+    )
+    _save(model, tokenizer, folder)
+    return {"optimiser_steps": steps, "examples": len(rows), "parameters": model.num_parameters()}
+
+
+def _base_model(run: Run, folder: Path, report: Report) -> dict:
+    spec = run.spec
+    texts = []
+    for name in spec["tokenizer_splits"]:
+        for row in _load(spec, name):
+            texts += [str(value) for value in row.values()]
+    architecture = dict(spec["architecture"])
+    tokenizer = models.train_tokenizer(texts, architecture.pop("vocab_size"))
+    model = _placed(models.build(architecture, tokenizer, spec["seed"]))
+    return _train(model, tokenizer, _load(spec, spec["split"]), spec, folder, report)
+
+
+def _finetuned(run: Run, folder: Path, report: Report) -> dict:
+    model, tokenizer = start_model(run.spec["start"])
+    rows = [row for name in run.spec["splits"] for row in _load(run.spec, name)]
+    return _train(model, tokenizer, rows, run.spec, folder, report)
+
+
+def _row(run: Run, folder: Path, report: Report) -> dict:
+    spec = run.spec
+    facts = {}
+    checkpoint = folder / "checkpoint"
+    if spec["unlearn"] is None:
+        model, tokenizer = start_model(spec["start"])
+    elif checkpoint.is_dir():  # unlearning was complete, the samples were not
+        model, tokenizer = models.load(checkpoint)
+        model = _placed(model)
+        facts = json.loads((folder / "unlearning.json").read_text(encoding="utf-8"))
+    else:
+        model, tokenizer = start_model(spec["start"])
+        facts = _unlearn(model, tokenizer, run, folder, report)
+    started = time.perf_counter()
+    model.eval()
+    if "sample_steps" not in spec:
+        runs.write_samples(folder / "samples.jsonl.gz", sample(model, tokenizer, spec, spec["sets"], True, report))
+    return facts | {"evaluation_seconds": round(time.perf_counter() - started, 2)}
+
+
+def sample(model, tokenizer, spec: dict, sets: list[str], generate: bool, report: Report) -> list[dict]:
+    """Samples of a model on a row's evaluation sets."""
+    from unlearnkit import evaluation
+
+    names = tofu.splits(spec["forget_split"])
+    files = {
+        "forget": names.forget_perturbed,
+        "retain": names.retain_perturbed,
+        "real_authors": "real_authors_perturbed",
+        "world_facts": "world_facts_perturbed",
+    }
+    asked = [question for name in sets for question in evaluation.questions(name, _load(spec, files[name]))]
+    bounds = {key: spec["evaluation"][key] for key in ("max_length", "max_new_tokens", "tokens_per_batch")}
+    return evaluation.evaluate(
+        model,
+        tokenizer,
+        asked,
+        prompt_format(spec["prompt_format"]),
+        generate=generate,
+        report=lambda done, total: report("evaluating", done, total),
+        **bounds,
+    )
+
+
+def _unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> dict:
+    """Unlearn, and measure on the way: a trajectory of the forget and retain sets, samples at named steps."""
+    from unlearnkit.training import examples, procedure
+    from unlearnkit.training.callbacks import Probe, untouched
+
+    spec, unlearn = run.spec, run.spec["unlearn"]
+    names = tofu.splits(spec["forget_split"])
+    sources = examples.Sources(
+        forget=_load(spec, names.forget),
+        templates=templates(spec["data"]["source"]) if "template" in unlearn["parts"] else [],
+        retain=_load(spec, names.retain) if "retain" in unlearn["parts"] else [],
+    )
+    every, sample_steps = spec["evaluation"]["trajectory_every"], spec.get("sample_steps", [])
+    points: list[dict] = []
+    steps, _ = examples.examples_needed(unlearn["training"], len(sources.forget))
+
+    def quiet(stage, done, total):
+        """The trajectory reports no progress of its own."""
+
+    def probe(probed, step: int) -> None:
+        if step in sample_steps:
+            at_step = sample(probed, tokenizer, spec, spec["sets"], True, quiet)
+            runs.write_samples(folder / f"samples-{step}.jsonl.gz", at_step)
+        if every and (step % every == 0 or step == steps):
+            points.append({"step": step, "samples": sample(probed, tokenizer, spec, ["forget", "retain"], False, quiet)})
+
+    with untouched(model):
+        probe(model, 0)
+    probes = [Probe(probe, lambda step: step in sample_steps or bool(every and (step % every == 0 or step == steps)))]
+    facts = procedure.unlearn(
+        model,
+        tokenizer,
+        prompt_format(spec["prompt_format"]),
+        sources,
+        unlearn,
+        spec["seed"],
+        folder / "trainer",
+        lambda step, total: report("unlearning", step, total),
+        probes,
+    )
+    if points:
+        runs.write_json(folder / "trajectory.json", [_point(point, facts["losses"]) for point in points])
+    if not sample_steps:
+        runs.write_json(folder / "unlearning.json", facts)
+        _save(model, tokenizer, folder)
+    return facts
+
+
+def _point(point: dict, losses: dict[str, float]) -> dict:
+    """One point of a trajectory: probabilities, the forget truth ratios behind forget quality, the step's loss."""
+    from unlearnkit.metrics.samples import truth_ratios
+    from unlearnkit.metrics.tofu import probability
+
+    by_set = {name: [s for s in point["samples"] if s["set"] == name] for name in ("forget", "retain")}
+    found = {
+        "step": point["step"],
+        "loss": losses.get(str(point["step"])),
+        "items": [one["item"] for one in by_set["forget"]],
+        "truth_ratios": truth_ratios(by_set["forget"], "forget", "geometric"),
+    }
+    for name, samples in by_set.items():
+        answers = [one["answers"][0] for one in samples]  # the first is the truth
+        found[f"{name}_probability"] = sum(probability(a["logp"], a["n_tokens"]) for a in answers) / len(answers)
+    return found

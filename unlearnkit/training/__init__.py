@@ -1,0 +1,1 @@
+"""Training: TRL's SFTTrainer as it is for original and retain models, UnlearnTrainer for everything else."""

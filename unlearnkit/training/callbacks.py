@@ -1,0 +1,54 @@
+"""What happens beside the optimiser steps: progress for the command line, and measuring the model at certain steps."""
+
+import contextlib
+from collections.abc import Callable
+
+from transformers import TrainerCallback
+
+
+class Progress(TrainerCallback):
+    """Tell `report(step, steps)` after every optimiser step, and keep the losses."""
+
+    def __init__(self, report: Callable[[int, int], None]):
+        self.report = report
+        self.losses: dict[int, float] = {}
+
+    def on_step_end(self, args, state, control, **kwargs):
+        self.report(state.global_step, state.max_steps)
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if logs and "loss" in logs:
+            self.losses[state.global_step] = logs["loss"]
+
+
+class Probe(TrainerCallback):
+    """Call `measure(model, step)` after every step for which `when(step)` is true; training does not notice."""
+
+    def __init__(self, measure: Callable, when: Callable[[int], bool]):
+        self.measure, self.when = measure, when
+
+    def on_step_end(self, args, state, control, model=None, **kwargs):
+        if self.when(state.global_step):
+            with untouched(model):
+                self.measure(model, state.global_step)
+
+
+@contextlib.contextmanager
+def untouched(model):
+    """Evaluate in between: the model's mode and every random state are afterwards what they were before."""
+    import random
+
+    import numpy
+    import torch
+
+    training = model.training
+    states = random.getstate(), numpy.random.get_state()
+    devices = list(range(torch.cuda.device_count()))
+    try:
+        with torch.random.fork_rng(devices=devices), torch.no_grad():
+            model.eval()
+            yield
+    finally:
+        model.train(training)
+        random.setstate(states[0])
+        numpy.random.set_state(states[1])

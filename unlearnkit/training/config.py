@@ -1,0 +1,58 @@
+"""A parameter file's training section as TRL's configuration. Everything that TRL would decide by itself is set here."""
+
+from pathlib import Path
+
+
+def sft_config(training: dict, folder: Path, seed: int, sampling: str, **overrides):
+    """TRL's SFTConfig for prepared examples. `training`: fields of params.Training. `sampling`: order of examples."""
+    import torch
+    from trl import SFTConfig
+
+    save_steps = training["save_steps"]
+    return SFTConfig(
+        output_dir=str(folder),
+        learning_rate=training["learning_rate"],
+        num_train_epochs=training["epochs"] or 1,
+        max_steps=training["steps"] or -1,
+        per_device_train_batch_size=training["batch_size"],
+        gradient_accumulation_steps=training["gradient_accumulation_steps"],
+        lr_scheduler_type=training["schedule"],
+        warmup_steps=training["warmup_steps"],
+        optim=training["optimizer"],
+        adam_beta2=training["adam_beta2"],
+        weight_decay=training["weight_decay"],
+        max_grad_norm=training["max_grad_norm"] or 0.0,  # 0 switches clipping off
+        bf16=training["precision"] == "bfloat16",
+        gradient_checkpointing=training["gradient_checkpointing"],
+        max_length=None,  # encode() has checked lengths; nothing is ever truncated
+        dataset_kwargs={"skip_prepare_dataset": True},
+        train_sampling_strategy=sampling,
+        save_strategy="steps" if save_steps else "no",
+        save_steps=save_steps or 500,
+        save_total_limit=1,
+        seed=seed,
+        data_seed=seed,
+        use_cpu=not torch.cuda.is_available(),
+        dataloader_pin_memory=torch.cuda.is_available(),
+        report_to="none",
+        disable_tqdm=True,
+        log_level="error",
+        **overrides,
+    )
+
+
+def run(trainer, folder: Path) -> int:
+    """Train from the last checkpoint in `folder`, or from the start; returns the number of optimiser steps."""
+    from transformers import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
+    checkpoint = last_checkpoint(folder)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    return trainer.state.global_step
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The trainer's last complete checkpoint: one that was interrupted has no trainer_state.json, written last."""
+    complete = [file.parent for file in folder.glob("checkpoint-*/trainer_state.json")]
+    return max(complete, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)
+

@@ -1,0 +1,39 @@
+"""Base, original and retain models: plain supervised training with TRL's SFTTrainer, answers only in the loss."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from unlearnkit.data.encode import encode
+from unlearnkit.data.prompts import PromptFormat
+from unlearnkit.training.callbacks import Progress
+from unlearnkit.training.config import run, sft_config
+
+
+def train(
+    model,
+    tokenizer,
+    rows: list[dict],
+    form: PromptFormat,
+    training: dict,
+    seed: int,
+    folder: Path,
+    report: Callable[[int, int], None],
+) -> int:
+    """Train `model` in place on question-answer rows; returns the number of optimiser steps.
+
+    The loss is the token-mean cross-entropy of answers and their end-of-sequence tokens, over the effective batch.
+    `folder` holds the trainer's checkpoints; an interrupted training goes on from the last one.
+    """
+    from datasets import Dataset
+    from trl import SFTTrainer
+
+    encoded = [encode(tokenizer, form(row["question"]), row["answer"], training["max_length"]) for row in rows]
+    dataset = Dataset.from_list([{"input_ids": e.input_ids, "labels": e.labels} for e in encoded])
+    trainer = SFTTrainer(
+        model=model,
+        args=sft_config(training, folder, seed, sampling="group_by_length", logging_steps=50),
+        train_dataset=dataset,
+        processing_class=tokenizer,
+        callbacks=[Progress(report)],
+    )
+    return run(trainer, folder)

@@ -1,0 +1,66 @@
+"""One unlearning run: draw its examples, compute the reference once where a method needs it, train."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from transformers import TrainerCallback
+
+from unlearnkit.data.prompts import PromptFormat
+from unlearnkit.methods import variant
+from unlearnkit.training import examples
+from unlearnkit.training.callbacks import Progress
+from unlearnkit.training.config import run, sft_config
+from unlearnkit.training.reference import add_reference
+from unlearnkit.training.unlearn import UnlearnTrainer
+
+
+def unlearn(
+    model,
+    tokenizer,
+    form: PromptFormat,
+    sources: examples.Sources,
+    how: dict,
+    seed: int,
+    folder: Path,
+    report: Callable[[int, int], None] = lambda step, steps: None,
+    probes: list[TrainerCallback] | None = None,
+) -> dict:
+    """Unlearn `sources.forget` from `model` in place.
+
+    `how`: {"method", "variant", "parameters", "parts", "training"} as planned. Returns facts for a manifest: optimiser
+    steps, seconds, and the loss of every step (mean over the effective batch, keyed by the step as text).
+    """
+    from datasets import Dataset
+
+    chosen = variant(how["method"], how["variant"])
+    training = how["training"]
+    steps, count = examples.examples_needed(training, len(sources.forget))
+    drawn = examples.draw(list(chosen.parts), sources, count, seed)
+    rows = examples.tokenize(drawn, tokenizer, form, training["max_length"])
+    started = time.perf_counter()
+    if chosen.needs_reference:
+        add_reference(rows, "forget", model, tokenizer, training["batch_size"])
+    progress = Progress(report)
+    trainer = UnlearnTrainer(
+        variant=chosen,
+        parameters=how["parameters"],
+        model=model,
+        args=sft_config(
+            training | {"steps": steps, "epochs": None},
+            folder,
+            seed,
+            sampling="sequential",
+            remove_unused_columns=False,
+            logging_steps=1,
+        ),
+        train_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer,
+        callbacks=[progress, *(probes or [])],
+    )
+    optimiser_steps = run(trainer, folder)
+    return {
+        "optimiser_steps": optimiser_steps,
+        "unlearning_seconds": round(time.perf_counter() - started, 2),
+        "losses": {str(step): loss for step, loss in progress.losses.items()},
+    }
