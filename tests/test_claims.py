@@ -96,9 +96,7 @@ def published() -> list[dict]:
     return read_published(TABLE4)
 
 
-def row(
-    method: str, p: float = 0.02, utility: float = 0.5, gap: float = 0.1, retain: float = 0.9, **changes
-) -> dict:
+def row(method: str, p: float = 0.02, utility: float = 0.5, gap: float = 0.1, retain: float = 0.9, **changes) -> dict:
     return {
         "base_model": "llama",
         "printed_base_model": "Llama2-7B",
@@ -190,13 +188,9 @@ def test_top_two_counts_distinct_values():
 
 def test_front_is_what_nothing_beats_in_both():
     flat = row("flat_tv", p=0.5, utility=0.5), row("flat_kl", p=0.1, utility=0.7)
-    assert (
-        outcome("front_is_flat", *flat, row("ga", p=0.4, utility=0.5)).holds is True
-    )  # level in one, behind in one
+    assert outcome("front_is_flat", *flat, row("ga", p=0.4, utility=0.5)).holds is True  # level in one, behind in one
     assert outcome("front_is_flat", *flat, row("ga", p=0.4, utility=0.6)).holds is False  # between the two
-    same = outcome(
-        "front_is_flat", *flat, row("ga", p=0.5, utility=0.5)
-    )  # the same point: none beats the other
+    same = outcome("front_is_flat", *flat, row("ga", p=0.5, utility=0.5))  # the same point: none beats the other
     assert same.holds is False
     assert same.why == "front: flat_kl (0.1, 0.7), flat_tv (0.5, 0.5), ga (0.5, 0.5)"
 
@@ -250,9 +244,7 @@ def test_a_collapsed_row_wins_nothing(claim):
     assert both.holds is False
 
 
-@pytest.mark.parametrize(
-    ("claim", "method"), [("quality_passes", "flat_js"), ("retain_2_passes", "retain_2")]
-)
+@pytest.mark.parametrize(("claim", "method"), [("quality_passes", "flat_js"), ("retain_2_passes", "retain_2")])
 def test_a_collapsed_row_passes_no_test(claim, method):
     assert outcome(claim, row(method, p=0.9)).holds is True
     assert outcome(claim, row(method, p=0.9, status="collapsed")).holds is False
@@ -302,10 +294,7 @@ def test_only_the_papers_methods_as_the_paper_writes_them():
     )
     found = outcome("utility_best", *rows)
     assert (found.holds, found.rows) == (False, 2)
-    assert (
-        found.why
-        == "best FLAT flat_tv 0.6; best baseline ga 0.7; other variants, left out: flat_tv (release)"
-    )
+    assert found.why == "best FLAT flat_tv 0.6; best baseline ga 0.7; other variants, left out: flat_tv (release)"
 
 
 def test_an_unknown_status_is_an_error():
@@ -360,9 +349,7 @@ def test_a_failed_row_of_ours_is_left_out_of_the_printed_ones(published):
 
 @pytest.mark.parametrize("paper_scale", [False, True])
 def test_only_paper_scale_says_holds(published, paper_scale):
-    records = verdicts(
-        sliced(published, "OPT-2.7B", "original", "retain", *FLAT, *BASELINES), paper_scale, published
-    )
+    records = verdicts(sliced(published, "OPT-2.7B", "original", "retain", *FLAT, *BASELINES), paper_scale, published)
     said = {record["claim"]: record["ours"] for record in records}
     yes, no = ("holds", "does not hold") if paper_scale else ("seen", "not seen at this scale")
     assert said == {

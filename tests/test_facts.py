@@ -74,11 +74,7 @@ def test_fact(fact: Fact) -> None:
 
 
 def test_texts_are_plain_ascii() -> None:
-    texts = [
-        t
-        for f in FACTS
-        for t in (f.question, f.answer, *f.wrong, *(t for pair in f.statements for t in pair))
-    ]
+    texts = [t for f in FACTS for t in (f.question, f.answer, *f.wrong, *(t for pair in f.statements for t in pair))]
     assert [t for t in texts + TEMPLATES if not t.isascii() or t != " ".join(t.split()) or not t] == []
 
 

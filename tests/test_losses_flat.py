@@ -142,9 +142,7 @@ def test_splitting_the_batch_changes_only_the_release():
     halves = [slice(0, 1), slice(1, 2)]
 
     whole = losses.flat_kl(template_sum / tokens, forget_sum / tokens).sum() / 2
-    split = sum(
-        losses.flat_kl(template_sum[h] / tokens[h], forget_sum[h] / tokens[h]).sum() / 2 for h in halves
-    )
+    split = sum(losses.flat_kl(template_sum[h] / tokens[h], forget_sum[h] / tokens[h]).sum() / 2 for h in halves)
     assert_close(whole, split, 1e-14)
 
     whole = losses.flat_kl_release(template_sum, forget_sum, 11).sum() / 2

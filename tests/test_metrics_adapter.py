@@ -29,16 +29,10 @@ def test_each_metric_computes_the_mean_over_its_items(cache):
 def test_truth_ratios_combine_the_usual_way(cache):
     import evaluate
 
-    both = evaluate.combine(
-        [as_evaluate_metric(f"truth_ratio_{mean}", cache) for mean in ("geometric", "arithmetic")]
-    )
+    both = evaluate.combine([as_evaluate_metric(f"truth_ratio_{mean}", cache) for mean in ("geometric", "arithmetic")])
     # right 1/2, wrong 1/4 and 1/8, as in test_metrics
-    result = both.compute(
-        predictions=[[math.log(4), math.log(8)]], references=[math.log(2)], set_kind="forget"
-    )
-    assert result == pytest.approx(
-        {"truth_ratio_geometric": 2 / math.sqrt(32), "truth_ratio_arithmetic": 0.375}
-    )
+    result = both.compute(predictions=[[math.log(4), math.log(8)]], references=[math.log(2)], set_kind="forget")
+    assert result == pytest.approx({"truth_ratio_geometric": 2 / math.sqrt(32), "truth_ratio_arithmetic": 0.375})
 
 
 def test_added_in_batches(cache):

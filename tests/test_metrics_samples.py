@@ -19,9 +19,7 @@ def answer(role: str, probability: float, n_tokens: int = 2) -> dict:
     }
 
 
-def sample(
-    set_name: str, question: str, rouge: float, paraphrased: float | None, right: float, *wrongs: float
-):
+def sample(set_name: str, question: str, rouge: float, paraphrased: float | None, right: float, *wrongs: float):
     answers = [answer("answer", right), *(answer("perturbed", wrong, 3) for wrong in wrongs)]
     if paraphrased is not None:
         answers.append(answer("paraphrased", paraphrased))
@@ -53,14 +51,10 @@ def test_set_metrics_take_the_paraphrase_on_the_forget_and_retain_sets():
 
 
 def test_set_metrics_take_the_answer_and_its_share_elsewhere():
-    metrics = set_metrics(
-        [sample("world_facts", "w", 1.0, None, 0.5, 0.25, 0.25, 0.25)], "world_facts", "geometric"
-    )
+    metrics = set_metrics([sample("world_facts", "w", 1.0, None, 0.5, 0.25, 0.25, 0.25)], "world_facts", "geometric")
     assert metrics["world_facts_probability"] == pytest.approx(0.5 / 1.25)
     assert metrics["world_facts_truth_ratio"] == pytest.approx(0.5)
-    twice = sample(
-        "world_facts", "w", 1.0, 0.4, 0.5, 0.25, 0.25, 0.25
-    )  # the answer scored again, as in the logs
+    twice = sample("world_facts", "w", 1.0, 0.4, 0.5, 0.25, 0.25, 0.25)  # the answer scored again, as in the logs
     metrics = set_metrics([twice], "world_facts", "geometric")
     assert metrics["world_facts_probability"] == pytest.approx(0.5 / 1.25)
     assert metrics["world_facts_truth_ratio"] == pytest.approx(1 - 0.25 / 0.4)

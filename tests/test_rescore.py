@@ -32,9 +32,7 @@ def log_set(prompts: list[str], right: float, wrongs: list[float]) -> dict:
         "avg_paraphrased_loss": {item: -math.log(right) for item in count},
         "average_perturb_loss": {item: [-math.log(wrong) for wrong in wrongs] for item in count},
         "rougeL_recall": {item: 0.5 for item in count},
-        "generated_text": {
-            item: [prompt, "generated", "answer"] for item, prompt in zip(count, prompts, strict=True)
-        },
+        "generated_text": {item: [prompt, "generated", "answer"] for item, prompt in zip(count, prompts, strict=True)},
     }
 
 
@@ -63,9 +61,7 @@ def write(tmp_path):
 def test_small_log(write):
     metrics = rescore(write(small_log()))
     parts = {
-        **dict.fromkeys(
-            [f"{name}_rouge_l_recall" for name in ("retain", "real_authors", "world_facts")], 0.5
-        ),
+        **dict.fromkeys([f"{name}_rouge_l_recall" for name in ("retain", "real_authors", "world_facts")], 0.5),
         "retain_probability": 0.8,
         "real_authors_probability": 0.8,
         "world_facts_probability": 0.8 / 1.2,
@@ -98,8 +94,7 @@ def test_other_questions_under_the_same_numbers_are_refused(write):
 
 def test_lists_in_place_of_dicts_give_the_same(write):
     older = {
-        name: {field: list(values.values()) for field, values in fields.items()}
-        for name, fields in small_log().items()
+        name: {field: list(values.values()) for field, values in fields.items()} for name, fields in small_log().items()
     }
     assert rescore(write(older, "older.json")) == rescore(write(small_log()))
 
@@ -241,9 +236,7 @@ def test_released_logs_of_different_questions_are_refused(real_data, run, retain
 
 
 def test_released_log_has_our_rouge_and_truth_ratio(real_data):
-    fields = json.loads(released(real_data, "llama2-7b_retain99").read_text(encoding="utf-8"))[
-        "eval_log_forget.json"
-    ]
+    fields = json.loads(released(real_data, "llama2-7b_retain99").read_text(encoding="utf-8"))["eval_log_forget.json"]
     for item, (_, generation, reference) in fields["generated_text"].items():
         assert tofu.rouge_l_recall(reference, generation) == pytest.approx(fields["rougeL_recall"][item])
         ratio = tofu.truth_ratio(
@@ -253,9 +246,7 @@ def test_released_log_has_our_rouge_and_truth_ratio(real_data):
 
 
 def test_released_questions_are_those_of_the_data(real_data):
-    fields = json.loads(released(real_data, "llama2-7b_retain99").read_text(encoding="utf-8"))[
-        "eval_log_forget.json"
-    ]
+    fields = json.loads(released(real_data, "llama2-7b_retain99").read_text(encoding="utf-8"))["eval_log_forget.json"]
     logged = {item_id(question_of(texts[0])) for texts in fields["generated_text"].values()}
     lines = (real_data / "tofu" / "forget01.json").read_text(encoding="utf-8").splitlines()
     assert logged == {item_id(json.loads(line)["question"]) for line in lines}

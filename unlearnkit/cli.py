@@ -10,7 +10,7 @@ from unlearnkit.errors import KitError
 
 def table(args) -> int:
     """Compute what is missing of a table and print it."""
-    from unlearnkit import engines, params, plan, progress, report, runs, tables
+    from unlearnkit import engines, params, plan, progress, report, runs, text
 
     content = params.read(args.params_file)
     planned = plan.make(content, str(args.params_file))
@@ -34,13 +34,15 @@ def table(args) -> int:
     print("writing table, figures and notebook", flush=True)
     found, problem = report.write(planned, failed)
     print()
-    print(tables.markdown(planned, found))
+    print(text.markdown(planned, found))
     print(f"written to {report.folder(planned)}")
     for record in found:
         if record["status"] == "failed":
             print(f"failed: {record['base_model']}/{record['method']}: {record['reason']}", file=sys.stderr)
     if problem:
         print(f"the notebook failed: {problem}", file=sys.stderr)
+    elif any(record["status"] in ("failed", "missing") for record in found):
+        print("rows are missing: the notebook was not executed")
     return 1 if failed or problem else 0
 
 
@@ -52,7 +54,9 @@ def _wanted(planned, args) -> list:
     names = args.rows.split(",") if args.rows else None
     tables.check_rows(planned, names or [], planned.where)
     if args.model and args.model not in planned.params.base_models:
-        raise KitError(f"{planned.where}: no base model '{args.model}'{nearest(args.model, planned.params.base_models)}")
+        raise KitError(
+            f"{planned.where}: no base model '{args.model}'{nearest(args.model, planned.params.base_models)}"
+        )
     keys: set[str] = set()
     for row in planned.rows:
         if (names is None or row.method in names) and args.model in (None, row.base_model):
@@ -68,7 +72,7 @@ def _wanted(planned, args) -> list:
 
 def _describe(planned, run) -> str:
     """A finished run's numbers in a few words."""
-    from unlearnkit import tables
+    from unlearnkit import tables, text
 
     row = next((row for row in planned.rows if row.run == run.key), None)
     if row is None or "sample_steps" in run.spec:
@@ -78,7 +82,7 @@ def _describe(planned, run) -> str:
     if "model_utility_geometric" in metrics:
         words.insert(0, f"MU {metrics['model_utility_geometric']:.3f}")
     if "forget_quality_p" in metrics:
-        words.insert(0, f"FQ {tables.number(metrics['forget_quality_p'], 4)}")
+        words.insert(0, f"FQ {text.number(metrics['forget_quality_p'], 4)}")
     return "  ".join(words)
 
 

@@ -1,7 +1,7 @@
 """Where runs are executed: long-lived worker processes, started fresh, one run at a time each.
 
-A worker reads runs as JSON lines from its standard input and answers with events as JSON lines. It ends when its parent
-does. On a GPU box there is one worker per GPU, elsewhere one per core, single-threaded: small models gain most that way.
+A worker reads runs as JSON lines from its standard input and answers with events as JSON lines. It ends when its
+parent does. On a GPU box there is one worker per GPU, elsewhere one per core, single-threaded: that suits small models.
 """
 
 import collections
@@ -18,8 +18,6 @@ from unlearnkit import paths, runs
 from unlearnkit.errors import KitError
 from unlearnkit.plan import Run
 
-# Pre-training is the first link of every chain and runs alone. The number is fixed: results depend on it in the last digits.
-THREADS = {"base_model": 2, "finetuned": 1, "row": 1}
 QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TRL_DISABLE_TELEMETRY": "1",
@@ -67,12 +65,12 @@ class _Worker:
         if self.process is None or self.process.poll() is not None:
             self._start(events)
         self.run = run
-        line = json.dumps({"run": asdict(run), "threads": THREADS[run.kind]})
+        line = json.dumps(asdict(run))
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
     def _start(self, events: queue.Queue) -> None:
-        environment = os.environ | QUIET | {"OMP_NUM_THREADS": str(max(THREADS.values()))}
+        environment = os.environ | QUIET | {"OMP_NUM_THREADS": "1"}
         if self.devices:
             environment["CUDA_VISIBLE_DEVICES"] = self.devices[self.number % len(self.devices)]
         paths.runs().mkdir(parents=True, exist_ok=True)
@@ -174,11 +172,11 @@ def _worker_main() -> None:
 
     from unlearnkit.stages import execute, quieten
 
+    torch.set_num_threads(1)
     quieten()
     while True:
         task = tasks.get()
-        torch.set_num_threads(task["threads"])
-        run = Run(**task["run"] | {"needs": tuple(task["run"]["needs"])})
+        run = Run(**task | {"needs": tuple(task["needs"])})
         try:
             execute(run, lambda stage, done, total: answer(event="progress", stage=stage, done=done, total=total))
             answer(event="finished")

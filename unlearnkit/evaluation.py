@@ -17,7 +17,7 @@ from unlearnkit.metrics.tofu import rouge_l_recall
 
 @dataclass(frozen=True)
 class Question:
-    """One evaluated question. `answers`: (role, text), role answer, paraphrased or perturbed; the first is the truth."""
+    """One question. `answers`: (role, text), role answer, paraphrased or perturbed; the first is the truth."""
 
     set: str
     question: str
@@ -102,7 +102,7 @@ def _batches(encoded: list[list[Encoded]], tokens_per_batch: int) -> Iterator[li
 
 
 def _prompts(model, prompts: list[Encoded], pad_id: int):
-    """The cache behind each prompt, the logits of its first answer token (batch, vocabulary), its mask (padded left)."""
+    """The cache behind each prompt, logits of its first answer token (batch, vocabulary), its mask (padded left)."""
     from transformers import DynamicCache
 
     ids, mask = pad([prompt.input_ids[: prompt.prompt_length] for prompt in prompts], pad_id, side="left")
@@ -113,9 +113,10 @@ def _prompts(model, prompts: list[Encoded], pad_id: int):
         attention_mask=mask,
         position_ids=(mask.cumsum(1) - 1).clamp(min=0),
         past_key_values=cache,
+        use_cache=True,  # after training a model's configuration says False
         logits_to_keep=1,
     )
-    return output.past_key_values, output.logits[:, -1].float(), mask
+    return cache, output.logits[:, -1].float(), mask
 
 
 def _score(model, cache, first_logits, mask, encoded: list[list[Encoded]], pad_id: int) -> list[list[dict]]:
@@ -135,6 +136,7 @@ def _score(model, cache, first_logits, mask, encoded: list[list[Encoded]], pad_i
         attention_mask=torch.cat([prompt_mask, answer_mask[:, :-1]], dim=1),
         position_ids=start + torch.arange(ids.shape[1] - 1, device=model.device),
         past_key_values=behind,
+        use_cache=True,
     )
     logits = torch.cat([first_logits[rows].unsqueeze(1), output.logits.float()], dim=1)
     logp = logits.log_softmax(-1).gather(-1, ids.unsqueeze(-1)).squeeze(-1) * answer_mask
@@ -172,7 +174,11 @@ def _generate(model, tokenizer, cache, logits, mask, max_new_tokens: int) -> lis
             break
         mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
         output = model(
-            input_ids=chosen.unsqueeze(1), attention_mask=mask, position_ids=position, past_key_values=cache
+            input_ids=chosen.unsqueeze(1),
+            attention_mask=mask,
+            position_ids=position,
+            past_key_values=cache,
+            use_cache=True,
         )
         logits, position = output.logits[:, -1].float(), position + 1
     return [tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in tokens]

@@ -2,13 +2,26 @@
 argument names (`forget_logp`, `template_mean_prob`, `retain_logp`, `forget_reference_logp`): it gets exactly that.
 """
 
+import ast
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 
 from unlearnkit.errors import KitError, nearest
 
 PARTS = ("forget", "template", "retain")
+DENOMINATORS = ("sequences", "answer_tokens")
+
+
+@cache
+def _arguments_of_losses() -> dict[str, tuple[str, ...]]:
+    """Argument names of the functions in `unlearnkit.losses`, read as text: importing them would take torch."""
+    files = (Path(__file__).parent / "losses").glob("*.py")
+    statements = [node for path in files for node in ast.parse(path.read_text(encoding="utf-8")).body]
+    functions = [node for node in statements if isinstance(node, ast.FunctionDef)]
+    return {node.name: tuple(argument.arg for argument in node.args.args) for node in functions}
 
 
 @dataclass(frozen=True)
@@ -23,6 +36,10 @@ class Term:
     over: str
     weight: float = 1.0
 
+    def __post_init__(self):
+        if self.over not in DENOMINATORS:
+            raise KitError(f"term {self.loss}: over: no denominator '{self.over}'{nearest(self.over, DENOMINATORS)}")
+
     @property
     def function(self) -> Callable:
         if callable(self.loss):
@@ -33,7 +50,9 @@ class Term:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        return tuple(inspect.signature(self.function).parameters)
+        if callable(self.loss):
+            return tuple(inspect.signature(self.loss).parameters)
+        return _arguments_of_losses()[self.loss]
 
 
 @dataclass(frozen=True)
@@ -51,9 +70,10 @@ class Variant:
         return tuple(part for part in PARTS if any(name.startswith(f"{part}_") for name in names))
 
     @property
-    def needs_reference(self) -> bool:
-        """Whether sequence log-probabilities of the original model are needed."""
-        return any(name.endswith("_reference_logp") for term in self.terms for name in term.arguments)
+    def reference_parts(self) -> tuple[str, ...]:
+        """The parts whose sequence log-probabilities under the original model are needed."""
+        names = {name for term in self.terms for name in term.arguments}
+        return tuple(part for part in PARTS if f"{part}_reference_logp" in names)
 
 
 @dataclass(frozen=True)
@@ -125,10 +145,15 @@ def describe() -> list[dict]:
             "method": name,
             "printed_as": method.printed_as,
             "variant": label,
-            "needs": [*chosen.parts, *(["reference"] if chosen.needs_reference else [])],
+            "needs": [*chosen.parts, *(["reference"] if chosen.reference_parts else [])],
             "parameters": chosen.parameters,
             "terms": [
-                {"loss": term.loss, "weight": term.weight, "over": term.over, "arguments": list(term.arguments)}
+                {
+                    "loss": term.loss,
+                    "weight": term.weight,
+                    "over": term.over,
+                    "arguments": list(term.arguments),
+                }
                 for term in chosen.terms
             ],
             "source": chosen.source,

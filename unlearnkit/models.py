@@ -1,8 +1,9 @@
-"""Models: load one at a revision, or build a small one of a real family from scratch, with a tokenizer of the kit's own.
+"""Models: load one at a revision, or build a small one of a real family from scratch, with the kit's own tokenizer.
 
 Small models use the family's own transformers classes, so everything downstream is the code that a 7B model runs.
 """
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ SPECIAL_TOKENS = ("<s>", "</s>", "[INST]", "[/INST]")
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int):
-    """A byte-level BPE tokenizer that opens every text with <s>; pad is the end-of-sequence token, as in TOFU's code."""
+    """A byte-level BPE tokenizer that opens every text with <s>; it pads with the end-of-sequence token, like TOFU."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -35,7 +36,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int):
 
 
 def build(architecture: dict, tokenizer, seed: int):
-    """A randomly initialised causal language model. `architecture`: {"family": ..., then the family's config fields}."""
+    """A randomly initialised causal language model. `architecture`: {"family": ..., fields of the family's config}."""
     from transformers import AutoConfig, AutoModelForCausalLM, set_seed
 
     fields = dict(architecture)
@@ -61,9 +62,28 @@ def load(source: str | Path, revision: str | None = None, dtype: str = "float32"
         model = AutoModelForCausalLM.from_pretrained(source, revision=revision, dtype=getattr(torch, dtype))
     except (OSError, ValueError) as error:
         raise KitError(f"no model can be loaded from '{source}': {str(error).splitlines()[0]}") from error
+    # A tensor inside the mapped file may start at any byte, and CPU kernels then round differently. In memory of its
+    # own a loaded model computes the very bits of the one that was saved.
+    for tensor in (*model.parameters(), *model.buffers()):
+        tensor.data = tensor.data.clone()
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return model, tokenizer
+
+
+def fingerprint(source: str) -> str | None:
+    """What identifies the model in a folder; None for a hub id, which its revision identifies.
+
+    Files of up to 64 MiB count by content, larger ones by size and time of change.
+    """
+    if not Path(source).is_dir():
+        return None
+    total = hashlib.sha256()
+    for path in sorted(file for file in Path(source).iterdir() if file.is_file()):
+        facts = path.stat()
+        content = path.read_bytes() if facts.st_size <= 2**26 else str(facts.st_mtime_ns).encode()
+        total.update(f"{path.name} {facts.st_size} ".encode() + content)
+    return total.hexdigest()[:16]
 
 
 def save(model, tokenizer, folder: Path) -> None:

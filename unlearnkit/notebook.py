@@ -6,12 +6,16 @@ A notebook never writes into a result folder: it reads one, or shows what the co
 import inspect
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 from unlearnkit import paths, report, runs
 from unlearnkit.errors import KitError
 from unlearnkit.params import Params, parse, read
 from unlearnkit.plan import Plan, make
+
+# JupyterLab's optional progress widgets are not installed, and nothing here would use them.
+warnings.filterwarnings("ignore", message="IProgress not found")
 
 OWN_PARAMETERS = ("params_file", "result_folder")
 
@@ -25,27 +29,28 @@ def parameters(names: dict) -> Plan:
     given = {
         name: value
         for name, value in names.items()
-        if not name.startswith("_") and name not in ("In", "Out", "exit", "quit", "open", "get_ipython")
-        and not inspect.ismodule(value) and not callable(value)
+        if not name.startswith("_")
+        and name not in ("In", "Out", "exit", "quit", "open", "get_ipython")
+        and not inspect.ismodule(value)
+        and not callable(value)
     }
     injected = {name: value for name, value in given.items() if name not in OWN_PARAMETERS}
     if injected:
         content = parse(injected, "the notebook's parameters")
         return make(content, "the notebook's parameters")
-    path = Path(given["params_file"])
-    if not path.is_absolute():
-        path = paths.ROOT / path
-    return make(read(path), str(given["params_file"]))
+    return make(read(paths.inside(given["params_file"])), given["params_file"])
 
 
 def run_table(plan: Plan) -> None:
-    """Compute the rows that are missing, as `unlearnkit table` does, in processes of their own; print their progress."""
+    """Compute the rows that are missing, as `unlearnkit table` does, in processes of their own; print progress."""
     if all(runs.is_complete(run) for run in plan.runs.values()):
         print(f"all {len(plan.runs)} runs of this table are complete")
         return
     path = _parameter_file(plan)
     command = [sys.executable, "-m", "unlearnkit", "table", str(path), "--rows-only"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=paths.ROOT) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=paths.ROOT
+    ) as process:
         for line in process.stdout:
             print(line, end="", flush=True)
     if process.returncode:
@@ -60,15 +65,24 @@ def _parameter_file(plan: Plan) -> Path:
 
 
 def results(plan: Plan, result_folder: str | None) -> Path:
-    """The folder whose table and figures the notebook shows: the given one, this machine's, or the reference."""
-    candidates = [Path(result_folder)] if result_folder else [
-        report.folder(plan),
-        paths.results("reference") / plan.params.profile / plan.params.table,
-    ]
-    for folder in candidates:
-        if (folder / "table.csv").is_file():
-            return folder
-    raise KitError(f"no results yet; run: make {plan.params.table} PROFILE={plan.params.profile}")
+    """The folder whose table and figures the notebook shows, never one that the command line writes to.
+
+    The given one; else this machine's result where it is current; else one put together from finished runs, beside the
+    results; else the committed reference.
+    """
+    if result_folder:
+        return paths.inside(result_folder)
+    if report.is_current(plan):
+        return report.folder(plan)
+    if all(runs.is_complete(run) for run in plan.runs.values()):
+        folder = paths.local() / "notebooks" / plan.key
+        with runs.renamed_when_complete(folder) as partial:
+            report.assemble(plan, {}, partial)
+        return folder
+    reference = paths.results("reference") / plan.params.profile / plan.params.table
+    if not (reference / "table.csv").is_file():
+        raise KitError(f"no results yet; run: make {plan.params.table} PROFILE={plan.params.profile}")
+    return reference
 
 
 def show_source(function) -> None:

@@ -1,9 +1,10 @@
 """Parameter files: strict YAML to frozen objects. One file describes all rows of one table.
 
-Nothing is filled in silently: every key must be there, an unknown one is an error, and a number must be a number
+Nothing is filled in silently: every key must be there once, an unknown one is an error, and a number must be a number
 (YAML reads 1e-5 as text: write 1.0e-5). Every mistake is one line that names the file and the key.
 """
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,7 +20,7 @@ NotNegative = Annotated[int, Field(ge=0)]
 class Strict(BaseModel):
     """No unknown keys, no missing keys, no conversions, no changes afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Data(Strict):
@@ -29,6 +30,12 @@ class Data(Strict):
     source: str
     revision: str | None
     forget_split: str
+
+    @model_validator(mode="after")
+    def _revision(self):
+        if self.source in ("universe", "local") and self.revision is not None:
+            raise ValueError("'revision' belongs to a hub id; otherwise it is null")
+        return self
 
 
 class Training(Strict):
@@ -44,7 +51,7 @@ class Training(Strict):
     gradient_accumulation_steps: Positive
     schedule: Literal["linear", "cosine", "constant_with_warmup"]
     warmup_steps: NotNegative
-    optimizer: str
+    optimizer: Literal["adamw_torch", "adamw_torch_fused", "paged_adamw_32bit"]
     adam_beta2: Annotated[float, Field(gt=0, lt=1)]
     weight_decay: Annotated[float, Field(ge=0)]
     max_grad_norm: Annotated[float, Field(gt=0)] | None
@@ -61,7 +68,7 @@ class Training(Strict):
 
 
 class Unlearning(Training):
-    """`selected: true` takes learning rate and steps from the selection beside the parameter file; both are then null."""
+    """`selected: true`: learning rate and steps come from the selection beside the parameter file and are null here."""
 
     learning_rate: Annotated[float, Field(gt=0)] | None
     selected: bool
@@ -70,7 +77,9 @@ class Unlearning(Training):
     def _one_length(self):
         given = [self.learning_rate, self.epochs, self.steps]
         if self.selected and any(value is not None for value in given):
-            raise ValueError("'selected: true' decides learning_rate and steps; set learning_rate, epochs, steps to null")
+            raise ValueError(
+                "'selected: true' decides learning_rate and steps; set learning_rate, epochs, steps to null"
+            )
         if not self.selected:
             if self.learning_rate is None:
                 raise ValueError("'learning_rate' is null although 'selected' is false")
@@ -115,6 +124,8 @@ class BaseModelParams(Strict):
     def _scratch(self):
         if (self.source == "scratch") != (self.scratch is not None):
             raise ValueError("'scratch' describes a model with 'source: scratch'; otherwise it is null")
+        if self.scratch and self.revision is not None:
+            raise ValueError("'revision' belongs to a hub id; otherwise it is null")
         return self
 
 
@@ -131,8 +142,8 @@ class Selection(Strict):
     """The grid of `unlearnkit select`: one rule for all methods, on a forget split of other authors."""
 
     forget_split: str
-    learning_rates: list[Annotated[float, Field(gt=0)]]
-    steps: list[Positive]
+    learning_rates: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    steps: Annotated[list[Positive], Field(min_length=1)]
     keep_retain_rouge_l: Annotated[float, Field(gt=0, le=1)]
 
 
@@ -154,7 +165,7 @@ class Params(Strict):
     cost: str
     seed: NotNegative
     data: Data
-    base_models: dict[str, BaseModelParams]
+    base_models: Annotated[dict[str, BaseModelParams], Field(min_length=1)]
     unlearn: Unlearning
     evaluation: Evaluation
     selection: Selection | None
@@ -178,12 +189,25 @@ def read(path: str | Path) -> Params:
         have = sorted(str(other) for other in path.parent.parent.glob("*/table*.yaml"))
         raise KitError(f"{path}: no such parameter file{nearest(str(path), have) if have else ''}")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_bytes(), _Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         at = f", line {mark.line + 1}" if mark else ""
         raise KitError(f"{path}{at}: not valid YAML ({getattr(error, 'problem', 'unreadable')})") from None
     return parse(content, str(path))
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML that refuses a key written twice, where YAML would take the last."""
+
+    def compose_mapping_node(self, anchor):
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if str(key.value) in seen:
+                raise yaml.MarkedYAMLError(problem=f"the key '{key.value}' is there twice", problem_mark=key.start_mark)
+            seen.add(str(key.value))
+        return node
 
 
 def _fields_at(location: tuple) -> list[str]:
@@ -221,16 +245,23 @@ def _one_line(error: ValidationError) -> str:
         choices = [choice.strip("' ") for choice in first["ctx"]["expected"].replace(" or ", ",").split(",")]
         return f"{key}: no such value '{value}'{nearest(value, choices)}"
     if isinstance(value, str) and first["type"] in {"float_type", "int_type"}:
-        return f"{key}: '{value}' is text, not a number{_rewritten(value)}"
+        return f"{key}: '{value}' is text, not a number{_rewritten(value, first['type'])}"
     message = first["msg"].removeprefix("Value error, ")
     return f"{key}: {message} (got {value!r})" if not isinstance(value, dict | BaseModel) else f"{key}: {message}"
 
 
-def _rewritten(text: str) -> str:
-    """YAML 1.1 takes 1e-5 for text; say how to write it."""
+def _rewritten(text: str, wanted: str) -> str:
+    """YAML 1.1 takes 1e-5 for text, and 1.0e5 too; say how to write it. `wanted`: float_type or int_type."""
     try:
-        float(text)
+        number = float(text)
     except ValueError:
         return ""
-    mantissa, mark, exponent = text.partition("e")
-    return f"; write {mantissa}.0e{exponent}" if mark and "." not in mantissa else "; write it without quotes"
+    if not math.isfinite(number) or (wanted == "int_type" and not number.is_integer()):
+        return ""
+    if wanted == "int_type":
+        return f"; write {int(number)}"
+    mantissa, mark, exponent = text.lower().partition("e")
+    if not mark:
+        return "; write it without quotes"
+    sign = "" if exponent[0] in "+-" else "+"
+    return f"; write {mantissa}{'' if '.' in mantissa else '.0'}e{sign}{exponent}"

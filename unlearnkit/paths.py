@@ -22,6 +22,17 @@ def local() -> Path:
     return Path(os.environ.get("UNLEARNKIT_LOCAL") or ROOT / "results" / "local").resolve()
 
 
+def shown(path: Path) -> str:
+    """A path as it is shown and stored: relative to the project where it lies inside."""
+    path = path.resolve()
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def inside(path: str) -> Path:
+    """The path that `shown` wrote."""
+    return Path(path) if Path(path).is_absolute() else ROOT / path
+
+
 def runs() -> Path:
     """Run folders: checkpoints, samples, manifests."""
     return local() / "runs"

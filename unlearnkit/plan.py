@@ -9,19 +9,14 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from unlearnkit import methods, params, paths
-from unlearnkit.data import prompts, tofu
-from unlearnkit.errors import KitError, nearest
+from unlearnkit import methods, models, params, paths
+from unlearnkit.checks import REFERENCE_ROWS, at, check, parameters
+from unlearnkit.data import templates, tofu
+from unlearnkit.errors import KitError
 
 # Bumped when a change of the code alters a run's numbers on purpose.
 RECIPES = {"base_model": 1, "finetuned": 1, "row": 1}
 
-REFERENCE_ROWS = {
-    "base": "Base LLM",
-    "original": "Original LLM",
-    "retain": "Retained LLM",
-    "retain_2": "Retained LLM, another seed",
-}
 EVALUATED_SETS = ("forget", "retain", "real_authors", "world_facts")
 
 
@@ -77,7 +72,8 @@ class Plan:
     def add(self, kind: str, name: str, spec: dict, sets: list[str], needs: tuple[str, ...] = ()) -> Run:
         """Key a run by its spec and the content of the data sets it reads."""
         data = self.params.data
-        prints = {name: tofu.fingerprint(data.source, name, data.revision) for name in sets}
+        with at(f"{self.where}: data.source"):
+            prints = {name: tofu.fingerprint(data.source, name, data.revision) for name in sets}
         key = digest({"kind": kind, "recipe": RECIPES[kind], "spec": spec, "data": prints})
         run = Run(kind, name, key, spec | {"data_fingerprints": prints}, needs)
         return self.runs.setdefault(key, run)
@@ -110,7 +106,8 @@ class _Family:
         """Where fine-tuning starts: {"run": key} or {"source": ..., "revision": ...}."""
         scratch = self.params.scratch
         if scratch is None:
-            return {"source": self.params.source, "revision": self.params.revision}
+            source, revision = self.params.source, self.params.revision
+            return {"source": source, "revision": revision, "fingerprint": models.fingerprint(source)}
         spec = {
             **self.shared,
             "architecture": scratch.architecture.model_dump(),
@@ -152,20 +149,19 @@ class _Family:
             "seed": self.plan.params.seed,
             **changes,
         }
+        if unlearn and "template" in unlearn["parts"]:
+            with at(f"{self.plan.where}: data.source"):
+                spec["templates_fingerprint"] = templates.fingerprint(self.plan.params.data.source)
         needs = (start["run"],) if "run" in start else ()
         return self.plan.add("row", f"{self.name}/{label}", spec, sets, needs)
 
 
-def _unlearn_spec(method: str, variant: str, parameters: dict, training: dict) -> dict:
-    chosen = methods.variant(method, variant)
-    for name in parameters:
-        if name not in chosen.parameters:
-            raise KitError(f"method '{method}' has no parameter '{name}'{nearest(name, chosen.parameters)}")
+def _unlearn_spec(row: params.RowParams, training: dict) -> dict:
     return {
-        "method": method,
-        "variant": variant,
-        "parameters": chosen.parameters | parameters,
-        "parts": list(chosen.parts),
+        "method": row.method,
+        "variant": row.variant,
+        "parameters": parameters(row.method, row.variant, row.parameters),
+        "parts": list(methods.variant(row.method, row.variant).parts),
         "training": training,
     }
 
@@ -177,63 +173,37 @@ def _training(content: params.Params, where: str) -> dict:
     if selected:
         file = selection_file(content)
         if not file.exists():
-            raise KitError(f"{where}: unlearn.selected is true but {file} does not exist; run: make select TABLE={content.table}")
+            raise KitError(
+                f"{where}: unlearn.selected is true but {paths.shown(file)} does not exist; "
+                f"run: make select TABLE={content.table} PROFILE={content.profile}"
+            )
         chosen = json.loads(file.read_text(encoding="utf-8"))["chosen"]
         training |= {"learning_rate": chosen["learning_rate"], "steps": chosen["steps"]}
     return training
 
 
-def _check_names(content: params.Params, where: str) -> None:
-    """Everything that names something must name something that exists."""
-
-    def checked(key: str, function, *arguments):
-        try:
-            return function(*arguments)
-        except KitError as error:
-            raise KitError(f"{where}: {key}: {error}") from None
-
-    checked("data.forget_split", tofu.splits, content.data.forget_split)
-    if content.selection:
-        checked("selection.forget_split", tofu.splits, content.selection.forget_split)
-    for name, base_model in content.base_models.items():
-        checked(f"base_models.{name}", prompts.prompt_format, base_model.prompt_format)
-    for number, row in enumerate(content.rows):
-        if row.method in REFERENCE_ROWS:
-            continue
-        known = [*REFERENCE_ROWS, *methods.METHODS]
-        if row.method not in known:
-            raise KitError(f"{where}: rows.{number}.method: no method '{row.method}'{nearest(row.method, known)}")
-        checked(f"rows.{number}", _unlearn_spec, row.method, row.variant, row.parameters, {})
-    names = [(row.method, row.variant) for row in content.rows]
-    for number, name in enumerate(names):
-        if name in names[:number]:
-            raise KitError(f"{where}: rows.{number}: the row '{name[0]}' ({name[1]}) is there twice")
-    if "retain" not in [row.method for row in content.rows]:
-        raise KitError(f"{where}: rows: forget quality is measured against the row 'retain', which is missing")
-
-
 def make(content: params.Params, where: str) -> Plan:
     """Plan all rows of a table. KitError: a name that does not exist, a missing selection or data set."""
-    _check_names(content, where)
+    check(content, where)
     plan = Plan(content, where)
     forget_split = content.data.forget_split
     names = tofu.splits(forget_split)
     training = _training(content, where)
     for base_model in content.base_models:
         family = _Family(plan, base_model)
-        models = {
+        starts = {
             "original": lambda family=family: family.finetuned("full", "original", content.seed),
             "retain": lambda family=family: family.finetuned(names.retain, "retain", content.seed),
             "retain_2": lambda family=family: family.finetuned(names.retain, "second retain", content.seed + 1),
             "base": family.base,
         }
-        retain_run = family.row(models["retain"](), "retain", forget_split, None).key
+        retain_run = family.row(starts["retain"](), "retain", forget_split, None).key
         for row in content.rows:
-            if row.method in models:
-                unlearn, start = None, models[row.method]()
+            if row.method in starts:
+                unlearn, start = None, starts[row.method]()
             else:
-                unlearn = _unlearn_spec(row.method, row.variant, row.parameters, training)
-                start = models["original"]()
+                unlearn = _unlearn_spec(row, training)
+                start = starts["original"]()
             label = row.method if row.variant == "paper" else f"{row.method}_{row.variant}"
             run = family.row(start, label, forget_split, unlearn)
             plan.rows.append(
@@ -247,7 +217,7 @@ def make_selection(content: params.Params, where: str) -> Plan:
 
     Needs a constant schedule, under which the first k steps of a longer run are the run of k steps.
     """
-    _check_names(content, where)
+    check(content, where)
     grid = content.selection
     if grid is None:
         raise KitError(f"{where}: selection is null; there is nothing to select")
@@ -274,7 +244,7 @@ def make_selection(content: params.Params, where: str) -> Plan:
             for rate in grid.learning_rates:
                 training = content.unlearn.model_dump(exclude={"selected"})
                 training |= {"learning_rate": rate, "steps": max(grid.steps), "epochs": None}
-                unlearn = _unlearn_spec(row.method, row.variant, row.parameters, training)
+                unlearn = _unlearn_spec(row, training)
                 label = f"validation {row.method} at {rate:g}"
                 run = family.row(
                     original, label, grid.forget_split, unlearn, **changes, sample_steps=sorted(grid.steps)

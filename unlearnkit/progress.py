@@ -1,4 +1,4 @@
-"""What the command line shows while runs are executed: one line per finished run, and overall progress with a time left.
+"""What the command line shows while runs are executed: a line per finished run, overall progress with a time left.
 
 On a terminal the overall line stays at the bottom; elsewhere (a log, a notebook) it is printed now and then.
 """
@@ -24,7 +24,9 @@ def work(run: Run) -> float:
         return ROW_WORK + 2 * batch * ((training or {}).get("steps") or 10)
     try:
         names = [spec["split"]] if run.kind == "base_model" else spec["splits"]
-        rows = sum(len(tofu.load(spec["data"]["source"], name)) for name in names if tofu.folder(spec["data"]["source"]))
+        rows = sum(
+            len(tofu.load(spec["data"]["source"], name)) for name in names if tofu.folder(spec["data"]["source"])
+        )
     except KitError:
         rows = 0
     return (training["epochs"] or 1) * (rows or 4000)
@@ -73,7 +75,10 @@ class Display:
         self.finished += 1
         words = self.describe(run) if event == "finished" else f"FAILED: {facts['reason']}"
         self._clear()
-        print(f"[{self.finished:>{len(str(self.count))}}/{self.count}] {run.name:<34} {duration(seconds):>7}  {words}", flush=True)
+        print(
+            f"[{self.finished:>{len(str(self.count))}}/{self.count}] {run.name:<34} {duration(seconds):>7}  {words}",
+            flush=True,
+        )
 
     def _overall(self) -> None:
         now = time.monotonic()

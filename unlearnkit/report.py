@@ -7,9 +7,11 @@ import datetime
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
-from unlearnkit import claims, paths, plots, runs, tables
+from unlearnkit import claims, paths, plots, runs, tables, text
 from unlearnkit.errors import KitError
 from unlearnkit.metrics.samples import truth_ratios
 from unlearnkit.metrics.tofu import forget_quality
@@ -65,29 +67,38 @@ def _same(path: Path, digest: str) -> bool:
 
 
 def write(plan: Plan, failed: dict[str, str]) -> tuple[list[dict], str | None]:
-    """Write the result folder; returns the table's records and, if the notebook failed, why."""
-    found = tables.records(plan, failed)
+    """Write the result folder; returns the table's records and, if the notebook failed, why.
+
+    The notebook is executed, and the folder closed with its manifest, only when every row is there.
+    """
     target = folder(plan)
     partial = target.with_name(target.name + ".partial")
     runs.remove(partial)
-    partial.mkdir(parents=True)
-    tables.write_csv(partial / "table.csv", found)
-    (partial / "table.md").write_text(tables.markdown(plan, found), encoding="utf-8")
-    (partial / "table.tex").write_text(tables.latex(plan, found), encoding="utf-8")
-    runs.write_json(partial / "metrics.json", {row.name: record for row, record in zip(plan.rows, found, strict=True)})
-    runs.write_json(partial / "parameters.json", plan.params.model_dump())
-    _copy_rows(plan, partial)
-    verdicts = claims.verdicts(_for_claims(found), plan.params.paper_scale, _published_for_claims())
-    runs.write_json(partial / "verdict.json", verdicts)
-    (partial / "verdict.md").write_text(claims.to_markdown(verdicts), encoding="utf-8")
-    write_figures(partial, " ".join(tables.caption(plan, found)[:2]))
-    problem = _execute_notebook(plan, partial)
-    complete = problem is None and all(record["status"] not in ("failed", "missing") for record in found)
-    if complete:
+    found = assemble(plan, failed, partial)
+    complete = all(record["status"] not in ("failed", "missing") for record in found)
+    problem = _execute_notebook(plan, partial) if complete else None
+    if complete and problem is None:
         runs.write_json(partial / "manifest.json", _manifest(plan, partial))
     runs.remove(target)
     partial.rename(target)
     return found, problem
+
+
+def assemble(plan: Plan, failed: dict[str, str], target: Path) -> list[dict]:
+    """Everything of a result folder but notebook and manifest, into a new folder; returns the table's records."""
+    found = tables.records(plan, failed)
+    target.mkdir(parents=True)
+    tables.write_csv(target / "table.csv", found)
+    (target / "table.md").write_text(text.markdown(plan, found), encoding="utf-8")
+    (target / "table.tex").write_text(text.latex(plan, found), encoding="utf-8")
+    runs.write_json(target / "metrics.json", {row.name: record for row, record in zip(plan.rows, found, strict=True)})
+    runs.write_json(target / "parameters.json", plan.params.model_dump())
+    _copy_rows(plan, target)
+    verdicts = claims.verdicts(_for_claims(found), plan.params.paper_scale, _published_for_claims())
+    runs.write_json(target / "verdict.json", verdicts)
+    (target / "verdict.md").write_text(claims.to_markdown(verdicts), encoding="utf-8")
+    write_figures(target, " ".join(text.caption(plan, found)[:2]))
+    return found
 
 
 def _copy_rows(plan: Plan, target: Path) -> None:
@@ -149,23 +160,34 @@ def write_figures(result: Path, caption: str) -> None:
 
 
 def _execute_notebook(plan: Plan, result: Path) -> str | None:
-    """Run the table's notebook on the result folder; returns why it failed, if it did."""
-    import papermill
-
+    """Run the table's notebook on the result folder, in a process of its own; returns why it failed, if it did."""
     source = notebook(plan.params.table)
-    try:
-        papermill.execute_notebook(
-            source,
-            result / source.name,
-            parameters={"params_file": plan.where, "result_folder": str(result)},
-            kernel_name="python3",
-            cwd=paths.ROOT,
-            progress_bar=False,
-        )
-    except Exception as error:
-        lines = str(error).strip().splitlines()
-        return f"{source.name}: {lines[-1] if lines else type(error).__name__}"
-    return None
+    parameters = {"params_file": paths.shown(Path(plan.where)), "result_folder": paths.shown(result)}
+    command = [sys.executable, "-m", "papermill", str(source), str(result / source.name), "-k", "python3"]
+    command += ["--cwd", str(paths.ROOT), "--no-progress-bar"]
+    for name, value in parameters.items():
+        command += ["-p", name, value]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode == 0:
+        _without_traces(result / source.name)
+        return None
+    lines = done.stderr.strip().splitlines()
+    return f"{source.name}: {lines[-1] if lines else f'exit code {done.returncode}'}"
+
+
+def _without_traces(executed: Path) -> None:
+    """Take out of an executed notebook what is true on this machine only: papermill's paths, the partial folder."""
+    content = json.loads(executed.read_text(encoding="utf-8"))
+    content["metadata"].pop("papermill", None)
+    for cell in content["cells"]:
+        cell["metadata"].pop("papermill", None)
+        if "injected-parameters" in cell["metadata"].get("tags", []):
+            cell["source"] = [line for line in cell["source"] if not line.startswith("result_folder")]
+    executed.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _manifest(plan: Plan, result: Path) -> dict:

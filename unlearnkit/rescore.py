@@ -99,9 +99,7 @@ def _sample(where: str, name: str, item: str, columns: dict[str, dict]) -> dict:
     ]
     wrongs = columns["average_perturb_loss"][item]
     if not isinstance(wrongs, list) or not wrongs:
-        raise KitError(
-            f"{where}: item {item}: field 'average_perturb_loss' is not a list of wrong answers' losses"
-        )
+        raise KitError(f"{where}: item {item}: field 'average_perturb_loss' is not a list of wrong answers' losses")
     answers += [
         {"role": "perturbed", "logp": -_number(where, item, "average_perturb_loss", wrong), "n_tokens": 1}
         for wrong in wrongs

@@ -14,6 +14,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import zlib
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -25,8 +26,20 @@ from unlearnkit.errors import KitError
 from unlearnkit.plan import Run
 
 # Modules that only show numbers; a run does not become stale when one of them changes.
-SHOWS_ONLY = {"__main__", "audit", "claims", "cli", "engines", "notebook", "plots", "progress", "tables", "verify", "select"}
-LIBRARIES = ("torch", "transformers", "trl", "peft", "tokenizers", "datasets", "accelerate", "numpy", "rouge-score")
+SHOWS_ONLY = set(
+    "__main__ audit claims cli engines notebook plots progress report rescore select tables text verify".split()
+)
+LIBRARIES = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "tokenizers",
+    "datasets",
+    "accelerate",
+    "numpy",
+    "rouge-score",
+)
 
 
 def folder(run: Run | str, kind: str | None = None) -> Path:
@@ -45,7 +58,7 @@ def manifest(run: Run) -> dict:
     path = folder(run) / "manifest.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise KitError(f"{path}: damaged manifest ({error}); delete its folder and run again") from None
 
 
@@ -62,8 +75,13 @@ def renamed_when_complete(path: Path):
     partial = path.with_name(path.name + ".partial")
     remove(partial)
     path.parent.mkdir(parents=True, exist_ok=True)
-    yield partial
-    remove(path)
+    try:
+        yield partial
+    except BaseException:
+        remove(partial)
+        raise
+    if path.is_dir():  # os.replace puts a file in a file's place by itself, without a moment in between
+        remove(path)
     os.replace(partial, path)
 
 
@@ -89,9 +107,12 @@ def write_samples(path: Path, samples: list[dict]) -> None:
 
 def read_samples(path: Path) -> list[dict]:
     try:
-        lines = gzip.decompress(path.read_bytes()).decode().splitlines()
-        return [json.loads(line) for line in lines]
-    except (OSError, EOFError, ValueError) as error:
+        packed = path.read_bytes()
+        if not packed:
+            raise EOFError("an empty file")
+        # Not splitlines(): a generation may hold other line separators, which JSON leaves as they are.
+        return [json.loads(line) for line in gzip.decompress(packed).decode().split("\n") if line]
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise KitError(f"{path}: damaged samples ({error}); delete the run's folder and run again") from None
 
 

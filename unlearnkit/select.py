@@ -1,8 +1,8 @@
 """`unlearnkit select`: one learning rate and one number of steps for all methods, chosen on validation authors.
 
-The rule: per grid point the mean over methods of the KS distance D between the method's and the validation retain model's
-truth ratios, where a method that keeps less than the stated share of the original's validation retain ROUGE-L counts as
-D = 1. The smallest mean wins; a tie goes to fewer steps, then to the smaller learning rate.
+The rule: per grid point the mean over methods of the KS distance D between the method's and the validation retain
+model's truth ratios, where a method that keeps less than the stated share of the original's validation retain ROUGE-L
+counts as D = 1. The smallest mean wins; a tie goes to fewer steps, then to the smaller learning rate.
 """
 
 from unlearnkit import plan as planning

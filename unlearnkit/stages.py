@@ -1,18 +1,20 @@
-"""What executing a run means: pre-train a base model, fine-tune an original or retain model, or produce a row's samples.
+"""What executing a run means: pre-train a base model, fine-tune an original or retain model, produce a row's samples.
 
 Every stage leaves its result under its final name only when it is complete; a run that was interrupted goes on behind
 the last complete stage, or behind the trainer's last checkpoint.
 """
 
+import dataclasses
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from unlearnkit import models, runs
+from unlearnkit import models, paths, runs
 from unlearnkit.data import tofu
 from unlearnkit.data.prompts import prompt_format
 from unlearnkit.data.templates import templates
+from unlearnkit.errors import KitError
 from unlearnkit.plan import Run
 
 # report(stage, done, total)
@@ -45,8 +47,11 @@ def quieten() -> None:
 def start_model(start: dict):
     """(model, tokenizer) that a run starts from."""
     if "run" in start:
-        kinds = [kind for kind in ("base_model", "finetuned") if (runs.folder(start["run"], kind) / "manifest.json").exists()]
-        source, revision = runs.folder(start["run"], kinds[0]) / "checkpoint", None
+        folders = [runs.folder(start["run"], kind) for kind in ("base_model", "finetuned")]
+        complete = [folder for folder in folders if (folder / "manifest.json").exists()]
+        if not complete:
+            raise KitError(f"{paths.runs()}: the run {start['run']}, from which this one starts, is not complete")
+        source, revision = complete[0] / "checkpoint", None
     else:
         source, revision = start["source"], start["revision"]
     model, tokenizer = models.load(source, revision)
@@ -119,12 +124,13 @@ def _row(run: Run, folder: Path, report: Report) -> dict:
     started = time.perf_counter()
     model.eval()
     if "sample_steps" not in spec:
-        runs.write_samples(folder / "samples.jsonl.gz", sample(model, tokenizer, spec, spec["sets"], True, report))
+        samples = sample(model, tokenizer, spec, _asked(spec, spec["sets"]), True, report)
+        runs.write_samples(folder / "samples.jsonl.gz", samples)
     return facts | {"evaluation_seconds": round(time.perf_counter() - started, 2)}
 
 
-def sample(model, tokenizer, spec: dict, sets: list[str], generate: bool, report: Report) -> list[dict]:
-    """Samples of a model on a row's evaluation sets."""
+def _asked(spec: dict, sets: list[str]) -> list:
+    """The questions of a row's evaluation sets."""
     from unlearnkit import evaluation
 
     names = tofu.splits(spec["forget_split"])
@@ -134,7 +140,13 @@ def sample(model, tokenizer, spec: dict, sets: list[str], generate: bool, report
         "real_authors": "real_authors_perturbed",
         "world_facts": "world_facts_perturbed",
     }
-    asked = [question for name in sets for question in evaluation.questions(name, _load(spec, files[name]))]
+    return [question for name in sets for question in evaluation.questions(name, _load(spec, files[name]))]
+
+
+def sample(model, tokenizer, spec: dict, asked: list, generate: bool, report: Report) -> list[dict]:
+    """Samples of a model on questions of a row's evaluation sets."""
+    from unlearnkit import evaluation
+
     bounds = {key: spec["evaluation"][key] for key in ("max_length", "max_new_tokens", "tokens_per_batch")}
     return evaluation.evaluate(
         model,
@@ -160,18 +172,25 @@ def _unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> dict:
         retain=_load(spec, names.retain) if "retain" in unlearn["parts"] else [],
     )
     every, sample_steps = spec["evaluation"]["trajectory_every"], spec.get("sample_steps", [])
-    points: list[dict] = []
+    # Beside the trainer's checkpoints, so that a resumed run still has the points before its interruption.
+    kept = folder / "trainer" / "trajectory.json"
+    points = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     steps, _ = examples.examples_needed(unlearn["training"], len(sources.forget))
 
     def quiet(stage, done, total):
         """The trajectory reports no progress of its own."""
 
+    # On the way the retain set is asked for the right answer alone: that is what a trajectory shows of it.
+    on_the_way = _asked(spec, ["forget"])
+    on_the_way += [dataclasses.replace(q, answers=q.answers[:1]) for q in _asked(spec, ["retain"])]
+
     def probe(probed, step: int) -> None:
         if step in sample_steps:
-            at_step = sample(probed, tokenizer, spec, spec["sets"], True, quiet)
+            at_step = sample(probed, tokenizer, spec, _asked(spec, spec["sets"]), True, quiet)
             runs.write_samples(folder / f"samples-{step}.jsonl.gz", at_step)
         if every and (step % every == 0 or step == steps):
-            points.append({"step": step, "samples": sample(probed, tokenizer, spec, ["forget", "retain"], False, quiet)})
+            points[str(step)] = _point(sample(probed, tokenizer, spec, on_the_way, False, quiet))
+            runs.write_json(kept, points)
 
     with untouched(model):
         probe(model, 0)
@@ -188,26 +207,27 @@ def _unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> dict:
         probes,
     )
     if points:
-        runs.write_json(folder / "trajectory.json", [_point(point, facts["losses"]) for point in points])
+        trajectory = [
+            {"step": int(step), "loss": facts["losses"].get(step), **points[step]} for step in sorted(points, key=int)
+        ]
+        runs.write_json(folder / "trajectory.json", trajectory)
     if not sample_steps:
         runs.write_json(folder / "unlearning.json", facts)
         _save(model, tokenizer, folder)
     return facts
 
 
-def _point(point: dict, losses: dict[str, float]) -> dict:
-    """One point of a trajectory: probabilities, the forget truth ratios behind forget quality, the step's loss."""
+def _point(samples: list[dict]) -> dict:
+    """One point of a trajectory: probabilities, and the forget truth ratios behind forget quality."""
     from unlearnkit.metrics.samples import truth_ratios
     from unlearnkit.metrics.tofu import probability
 
-    by_set = {name: [s for s in point["samples"] if s["set"] == name] for name in ("forget", "retain")}
-    found = {
-        "step": point["step"],
-        "loss": losses.get(str(point["step"])),
+    by_set = {name: [one for one in samples if one["set"] == name] for name in ("forget", "retain")}
+    found: dict = {
         "items": [one["item"] for one in by_set["forget"]],
         "truth_ratios": truth_ratios(by_set["forget"], "forget", "geometric"),
     }
-    for name, samples in by_set.items():
-        answers = [one["answers"][0] for one in samples]  # the first is the truth
+    for name, members in by_set.items():
+        answers = [one["answers"][0] for one in members]  # the first is the truth
         found[f"{name}_probability"] = sum(probability(a["logp"], a["n_tokens"]) for a in answers) / len(answers)
     return found

@@ -1,4 +1,4 @@
-"""Lists of token ids to padded tensors. The attention mask comes from lengths, never from comparing ids with the pad id:
+"""Lists of token ids to padded tensors. The attention mask comes from lengths, never from comparing ids with a pad id:
 a model whose pad token is its end-of-sequence token keeps every real one.
 """
 

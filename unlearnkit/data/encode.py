@@ -2,6 +2,7 @@
 
 A sequence is prompt + answer + one end-of-sequence token. Its labels are the answer's ids and that token; every prompt
 position carries IGNORE. Nothing is ever truncated, and the prompt's ids must be a prefix of the whole's ids.
+A space at the prompt's end belongs to the answer's first token, as vocabularies hold it ("Answer:", " Yes").
 """
 
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ def encode(tokenizer, prompt: str, answer: str, max_length: int) -> Encoded:
     """
     if not answer.strip():
         raise KitError(f"empty answer for the prompt {prompt!r}")
-    prompt_ids = tokenizer(prompt)["input_ids"]
+    prompt_ids = tokenizer(prompt.rstrip(" "))["input_ids"]
     if prompt_ids and prompt_ids[-1] == tokenizer.eos_token_id:  # some tokenizers close every text
         prompt_ids = prompt_ids[:-1]
     ids = tokenizer(prompt + answer)["input_ids"]

@@ -30,6 +30,7 @@ PROMPT_FORMATS: dict[str, PromptFormat] = {
         "sail-sg/closer-look-LLM-unlearning, Meta-Llama-3-8B-Instruct",
     ),
     # The release scores "Answer: " together with the answer; here the tag belongs to the prompt (DEVIATIONS.md).
+    # Its last space does not: `encode` counts it with the answer's first word.
     "question_answer": PromptFormat(
         "Question: ", "\nAnswer: ", "locuslab/tofu, config/model_config.yaml, phi, opt, pythia, stablelm"
     ),
@@ -39,5 +40,5 @@ PROMPT_FORMATS: dict[str, PromptFormat] = {
 def prompt_format(name: str) -> PromptFormat:
     """The format of that name. KitError: no such format."""
     if name not in PROMPT_FORMATS:
-        raise KitError(f"prompt_format: no format '{name}'{nearest(name, PROMPT_FORMATS)}")
+        raise KitError(f"no prompt format '{name}'{nearest(name, PROMPT_FORMATS)}")
     return PROMPT_FORMATS[name]

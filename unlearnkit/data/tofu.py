@@ -13,6 +13,7 @@ from unlearnkit import paths
 from unlearnkit.errors import KitError, nearest
 
 UNIVERSE = Path(__file__).parent / "universe" / "files"
+SOURCES = ("universe", "local")
 WRONG_ANSWERS = {"real_authors_perturbed": 3, "world_facts_perturbed": 3}  # 5 in the other perturbed sets
 
 
@@ -31,33 +32,38 @@ FORGET_SPLITS: dict[str, Splits] = {
     "forget05": Splits("forget05", "forget05_perturbed", "retain95", "retain_perturbed"),
     "forget10": Splits("forget10", "forget10_perturbed", "retain90", "retain_perturbed"),
     # Other authors, for choosing hyper-parameters; in the universe only.
-    "validation": Splits(
-        "validation", "validation_perturbed", "validation_retain", "validation_retain_perturbed"
-    ),
+    "validation": Splits("validation", "validation_perturbed", "validation_retain", "validation_retain_perturbed"),
 }
 
 
 def splits(forget_split: str) -> Splits:
     """The sets of one forget split. KitError: no such split."""
     if forget_split not in FORGET_SPLITS:
-        raise KitError(f"forget_split: no split '{forget_split}'{nearest(forget_split, FORGET_SPLITS)}")
+        raise KitError(f"no forget split '{forget_split}'{nearest(forget_split, FORGET_SPLITS)}")
     return FORGET_SPLITS[forget_split]
 
 
 def folder(source: str) -> Path | None:
-    """The folder that holds a source's files; None where the source is a hub id."""
+    """The folder that holds a source's files; None where the source is a hub id.
+
+    KitError: neither a source nor a hub id (namespace/name), or `local` without a folder.
+    """
     if source == "universe":
         return UNIVERSE
     if source == "local":
         data = paths.data_dir()
         if data is None:
-            raise KitError("data.source: 'local' needs the environment variable UNLEARNKIT_DATA to name a folder")
+            raise KitError("'local' needs the environment variable UNLEARNKIT_DATA to name a folder")
+        if not (data / "tofu").is_dir():
+            raise KitError(f"'local' needs the folder {data / 'tofu'}, which does not exist")
         return data / "tofu"
+    if source.count("/") != 1:
+        raise KitError(f"'{source}' is no hub id (namespace/name) and no data source{nearest(source, SOURCES)}")
     return None
 
 
 def load(source: str, name: str, revision: str | None = None) -> list[dict]:
-    """The rows of one set. KitError: the source lacks the set, or a row lacks a field."""
+    """The rows of one set. KitError: the source lacks the set, a line is no JSON object, or a row lacks a field."""
     where = folder(source)
     if where is None:
         from datasets import load_dataset
@@ -68,12 +74,29 @@ def load(source: str, name: str, revision: str | None = None) -> list[dict]:
         if not file.exists():
             have = sorted(path.stem for path in where.glob("*.json"))
             raise KitError(f"{where}: no set '{name}'{nearest(name, have) if have else ': the folder is empty'}")
-        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        rows = _rows(file)
     _check(rows, name)
     return rows
 
 
+def _rows(file: Path) -> list[dict]:
+    rows = []
+    for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise KitError(f"{file}, line {number}: not JSON ({error.msg}); every line is one row") from None
+        if not isinstance(row, dict):
+            raise KitError(f"{file}, line {number}: not a row with fields; every line is one JSON object")
+        rows.append(row)
+    return rows
+
+
 def _check(rows: list[dict], name: str) -> None:
+    if not rows:
+        raise KitError(f"{name}: the set has no rows")
     fields = ["question", "answer"]
     if name.endswith("_perturbed"):
         fields += ["perturbed_answer"]

@@ -23,9 +23,7 @@ def sequence_quantities(token_logp: Tensor, mask: Tensor) -> dict[str, Tensor]:
     Raises KitError where the shapes differ or a sequence has no answer token.
     """
     if token_logp.shape != mask.shape:
-        raise KitError(
-            f"answer mask has shape {tuple(mask.shape)}, log-probabilities {tuple(token_logp.shape)}"
-        )
+        raise KitError(f"answer mask has shape {tuple(mask.shape)}, log-probabilities {tuple(token_logp.shape)}")
     tokens = mask.sum(dim=1)
     empty = (tokens == 0).nonzero().flatten().tolist()
     if empty:

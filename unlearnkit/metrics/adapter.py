@@ -39,15 +39,11 @@ def _truth_ratio(mean: str, predictions: list, references: list, set_kind: str |
     return {f"truth_ratio_{mean}": tofu.truth_ratio_score(ratios, set_kind)}
 
 
-def _truth_ratio_geometric(
-    predictions: list, references: list, set_kind: str | None = None
-) -> dict[str, float]:
+def _truth_ratio_geometric(predictions: list, references: list, set_kind: str | None = None) -> dict[str, float]:
     return _truth_ratio("geometric", predictions, references, set_kind)
 
 
-def _truth_ratio_arithmetic(
-    predictions: list, references: list, set_kind: str | None = None
-) -> dict[str, float]:
+def _truth_ratio_arithmetic(predictions: list, references: list, set_kind: str | None = None) -> dict[str, float]:
     return _truth_ratio("arithmetic", predictions, references, set_kind)
 
 

@@ -130,8 +130,7 @@ def _by_set(samples: Iterable[dict]) -> dict[str, list[dict]]:
     for sample in samples:
         if sample["set"] not in RIGHT_ANSWER:
             raise KitError(
-                f"samples: item {sample['item']}: unknown set {sample['set']!r}"
-                f"{nearest(sample['set'], RIGHT_ANSWER)}"
+                f"samples: item {sample['item']}: unknown set {sample['set']!r}{nearest(sample['set'], RIGHT_ANSWER)}"
             )
         by_set.setdefault(sample["set"], []).append(sample)
     return by_set
@@ -145,9 +144,7 @@ def _mean_nlls(sample: dict, set_name: str, role: str) -> list[float]:
         if answer["role"] != role:
             continue
         if answer["n_tokens"] < 1 or not math.isfinite(answer["logp"]):
-            raise KitError(
-                f"{where}: {role!r} answer: logp {answer['logp']} over {answer['n_tokens']} tokens"
-            )
+            raise KitError(f"{where}: {role!r} answer: logp {answer['logp']} over {answer['n_tokens']} tokens")
         nlls.append(-answer["logp"] / answer["n_tokens"])
     if not nlls:
         kind = "wrong" if role == "perturbed" else "right"
@@ -158,9 +155,7 @@ def _mean_nlls(sample: dict, set_name: str, role: str) -> list[float]:
 def _one_mean_nll(sample: dict, set_name: str, role: str) -> float:
     nlls = _mean_nlls(sample, set_name, role)
     if len(nlls) > 1:
-        raise KitError(
-            f"{set_name} set, item {sample['item']}: {len(nlls)} answers of role {role!r}, not one"
-        )
+        raise KitError(f"{set_name} set, item {sample['item']}: {len(nlls)} answers of role {role!r}, not one")
     return nlls[0]
 
 
@@ -181,7 +176,5 @@ def _probability(sample: dict, set_name: str) -> float:
 def _rouge_l_recall(sample: dict, set_name: str) -> float:
     value = sample["rouge_l_recall"]
     if not 0 <= value <= 1:
-        raise KitError(
-            f"{set_name} set, item {sample['item']}: rouge_l_recall {value} is not between 0 and 1"
-        )
+        raise KitError(f"{set_name} set, item {sample['item']}: rouge_l_recall {value} is not between 0 and 1")
     return value

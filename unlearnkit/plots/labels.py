@@ -20,7 +20,7 @@ DIRECTIONS = [2 * math.pi * step / 48 for step in range(48)]
 DISTANCES = (7, 12, 18, 26, 36, 48, 62, 78, 95)
 LEADER_FROM = 12  # a label at least this far away is tied to its point by a line
 MARKER = 4.5  # half the width of a marker
-SWEEPS = 40
+SWEEPS = 100  # rounds at most, until nothing moves
 TRIED = 80  # places of a label that are compared with those of the others
 
 
@@ -39,19 +39,25 @@ def places_of(axes: "Axes", points: Sequence[Point]) -> list[Point]:
     return [(x / per_point, y / per_point) for x, y in axes.transData.transform(points)]
 
 
-def side_by_side(places: Sequence[Point]) -> list[float]:
-    """How far each marker has to move sideways so that none covers another; 0 for most. Their order stays."""
+def side_by_side(axes: "Axes", places: Sequence[Point], gap: float = 2 * MARKER) -> list[float]:
+    """How far each marker has to move sideways so that no two are nearer than `gap`; 0 for most.
+
+    Their order stays, and all stay between the edges of the axes.
+    """
+    edges = (place[0] for place in places_of(axes, [(x, axes.get_ylim()[0]) for x in axes.get_xlim()]))
+    first, last = sorted(edges)
     order = sorted(range(len(places)), key=lambda index: places[index][0])
     x = [place[0] for place in places]
     for _ in range(SWEEPS):
         for left, right in combinations(order, 2):
             height = abs(places[left][1] - places[right][1])
-            if height >= 2 * MARKER:
+            if height >= gap:
                 continue
-            lack = math.sqrt((2 * MARKER) ** 2 - height**2) - (x[right] - x[left])
+            lack = math.sqrt(gap**2 - height**2) - (x[right] - x[left])
             if lack > 0:
                 x[left] -= lack / 2
                 x[right] += lack / 2
+        x = [min(max(position, first), last) for position in x]
     return [round(moved - place[0], 2) for moved, place in zip(x, places, strict=True)]
 
 
@@ -72,9 +78,7 @@ def write_labels(
     per_point = axes.get_figure().dpi / 72
     left, bottom, right, top = (value / per_point for value in axes.get_window_extent().extents)
     frame = (left + 2, bottom + 2, right, top)
-    spots = [
-        _spots(index, places, _size(axes, text), obstacles, frame) for index, (text, _) in enumerate(texts)
-    ]
+    spots = [_spots(index, places, _size(axes, text), obstacles, frame) for index, (text, _) in enumerate(texts)]
     for (text, colour), spot in zip(texts, _choose(places, spots), strict=True):
         _write(axes, text, colour, spot)
 

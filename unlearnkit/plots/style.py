@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# method -> (marker, colour). Reference rows grey, FLAT's divergences blue to teal, others warm or purple.
+# method -> (marker, colour). Reference rows grey, FLAT's divergences blue, others warm or purple.
 STYLE: dict[str, tuple[str, str]] = {
     "base": ("X", "#8F8F8F"),
     "original": ("s", "#000000"),
     "retain": ("*", "#4A4A4A"),
     "retain_2": ("p", "#6B6B6B"),
     "flat_tv": ("o", "#0B2E6F"),
-    "flat_kl": ("D", "#2F80D0"),
-    "flat_js": ("^", "#12908E"),
-    "flat_pearson": ("v", "#7DBDF0"),
+    "flat_kl": ("D", "#2567C0"),
+    "flat_js": ("^", "#1AA3CC"),
+    "flat_pearson": ("v", "#9AC8F2"),
     "ga": ("<", "#D55E00"),
     "npo": ("h", "#F0A202"),
     "gd": (">", "#8C4A1B"),
@@ -71,13 +71,13 @@ def _luminance(rgb: Sequence[float]) -> float:
 
 def row_name(row: dict) -> str:
     """The row's key in truth ratios and trajectories: 'llama/npo', 'llama/flat_kl_release'."""
-    suffix = "" if row.get("variant", "paper") == "paper" else f"_{row['variant']}"
+    suffix = "" if row.get("variant") in (None, "paper") else f"_{row['variant']}"
     return f"{row['base_model']}/{row['method']}{suffix}"
 
 
 def label_of(row: dict) -> str:
     """The name as printed, with the status where it is not ok."""
-    return row["printed_as"] if row.get("status", "ok") == "ok" else f"{row['printed_as']} ({row['status']})"
+    return row["printed_as"] if row.get("status") in (None, "ok") else f"{row['printed_as']} ({row['status']})"
 
 
 def fill_of(row: dict, colour: str) -> dict:
@@ -172,10 +172,13 @@ def new_figure(height: float) -> "Figure":
 
 
 def add_caption(figure: "Figure", caption: str, notes: Sequence[str] = ()) -> None:
-    """Write the caption small below, our notes after it, and settle the layout: nothing moves afterwards."""
-    lines = [
-        textwrap.fill(text, round(CHARACTERS_PER_INCH * WIDTH)) for text in (caption, " ".join(notes)) if text
-    ]
+    """Write the caption small below, our notes after it, and settle the layout: nothing moves afterwards.
+
+    From the third line on the figure grows with the caption.
+    """
+    across = round(CHARACTERS_PER_INCH * WIDTH)
+    lines = [line for text in (caption, " ".join(notes)) for line in textwrap.wrap(text, across)]
+    figure.set_figheight(figure.get_figheight() + 1.2 * SMALL / 72 * max(0, len(lines) - 2))
     figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=SMALL, color="#555555")
     figure.draw_without_rendering()
     figure.set_layout_engine("none")

@@ -23,6 +23,7 @@ from unlearnkit.plots.style import (
     new_figure,
     not_drawn,
     p_axis,
+    row_name,
     styles_of,
 )
 
@@ -87,9 +88,10 @@ def _levels(axes: "Axes", rows: list[dict]) -> None:
     """Faint lines and the right axis: p-values that the number of questions allows, the rows' own first."""
     n = rows[0].get("forget_quality_n")
     sizes = {row.get(key) or n for row in rows for key in ("forget_quality_n", "forget_quality_m")}
-    if not n or len(sizes) > 1 or not all(known(row.get("forget_quality_d")) for row in rows):
+    if not n or len(sizes) > 1:
         return
-    levels = {round(row["forget_quality_d"] * n): row["forget_quality_p"] for row in rows}
+    reached = [row for row in rows if known(row.get("forget_quality_d"))]
+    levels = {round(row["forget_quality_d"] * n): row["forget_quality_p"] for row in reached}
     if n <= ALL_LEVELS_UP_TO:
         levels |= {k: ks_exact_p(k, n, n) for k in range(n + 1) if k not in levels}
     low, high = (math.log10(limit) for limit in axes.get_ylim())
@@ -110,7 +112,7 @@ def _levels(axes: "Axes", rows: list[dict]) -> None:
 def _points(axes: "Axes", rows: list[dict], styles: dict[str, tuple[str, str]]) -> None:
     points = [(row[UTILITY], _y(row)) for row in rows]
     places = places_of(axes, points)
-    shifts = side_by_side(places)
+    shifts = side_by_side(axes, places)
     obstacles = [_alpha_line(axes)]
     for row, point, place, shift in zip(rows, points, places, shifts, strict=True):
         marker, colour = styles[row["method"]]
@@ -123,6 +125,7 @@ def _points(axes: "Axes", rows: list[dict], styles: dict[str, tuple[str, str]]) 
             linestyle="none",
             clip_on=False,
             zorder=4,
+            gid=row_name(row),
         )
         if row["forget_quality_p"] < FLOOR:
             arrow = {"marker": (3, 0, 180), "markersize": 5, "color": colour, "markeredgewidth": 0}

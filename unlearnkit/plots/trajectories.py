@@ -34,6 +34,7 @@ PANELS = {
     "forget_quality_p": "forget quality, p",
 }
 WIDTH = 1.6  # of a line, points
+GAP = 5.5  # between the markers of lines that end together, points
 CLOSE = 0.02  # lines of probabilities that are nowhere further apart than this coincide
 LEGEND_COLUMNS = 3
 RETAIN_LINE = {"color": STYLE["retain"][1], "linewidth": 1, "linestyle": DASHED}
@@ -74,9 +75,7 @@ def trajectories_over_steps(trajectories: dict[str, list[dict]], rows: list[dict
     return figure
 
 
-def _panel(
-    axes: "Axes", key: str, rows: list[dict], trajectories: dict[str, list[dict]], styles: dict
-) -> None:
+def _panel(axes: "Axes", key: str, rows: list[dict], trajectories: dict[str, list[dict]], styles: dict) -> None:
     import seaborn
 
     floor = FLOOR if key == "forget_quality_p" else 0.0
@@ -93,6 +92,7 @@ def _panel(
             linestyle=_dashes(row),
             clip_on=False,
             zorder=3,
+            gid=row_name(row),
         )
     axes.set_xlim(0, 1.1 * max(1, *(trajectories[row_name(row)][-1]["step"] for row in rows)))
     axes.xaxis.get_major_locator().set_params(integer=True)
@@ -115,20 +115,17 @@ def _coincide(one: list[dict], other: list[dict]) -> bool:
     by_step = {point["step"]: point for point in other}
     pairs = [(point, by_step[point["step"]]) for point in one if point["step"] in by_step]
     keys = ("forget_probability", "retain_probability")
-    return len(pairs) > 1 and all(
-        abs((a.get(key) or 0) - (b.get(key) or 0)) < CLOSE for a, b in pairs for key in keys
-    )
+    return len(pairs) > 1 and all(abs((a.get(key) or 0) - (b.get(key) or 0)) < CLOSE for a, b in pairs for key in keys)
 
 
-def _ends(
-    axes: "Axes", key: str, rows: list[dict], trajectories: dict[str, list[dict]], styles: dict
-) -> None:
+def _ends(axes: "Axes", key: str, rows: list[dict], trajectories: dict[str, list[dict]], styles: dict) -> None:
     """A marker on the last step of every line that has a value there."""
     last = {row_name(row): trajectories[row_name(row)][-1] for row in rows}
     ended = [row for row in rows if known(last[row_name(row)].get(key))]
     floor = FLOOR if key == "forget_quality_p" else 0.0
     points = [(last[row_name(row)]["step"], max(last[row_name(row)][key], floor)) for row in ended]
-    for row, point, shift in zip(ended, points, side_by_side(places_of(axes, points)), strict=True):
+    shifts = side_by_side(axes, places_of(axes, points), GAP)
+    for row, point, shift in zip(ended, points, shifts, strict=True):
         marker, colour = styles[row["method"]]
         axes.plot(
             *point,
@@ -139,6 +136,7 @@ def _ends(
             **fill_of(row, colour),
             clip_on=False,
             zorder=4,
+            gid=f"{row_name(row)}, last step",
         )
 
 
@@ -153,7 +151,7 @@ def _legend(figure: "Figure", rows: list[dict], trajectories: dict[str, list[dic
     handles = {}
     for row in rows:
         marker, colour = styles[row["method"]]
-        rate = trajectories[row_name(row)][-1].get("learning_rate")
+        rate = trajectories[row_name(row)][-1].get("learning_rate") or row.get("learning_rate")
         label = f"{label_of(row)}, lr {rate:g}" if one and rate is not None else label_of(row)
         handles.setdefault(
             label,

@@ -28,18 +28,14 @@ if TYPE_CHECKING:
 BLACK, BAND = STYLE["original"][1], "#C8C8C8"  # the original and the retain model's lines
 
 
-def truth_ratio_distributions(
-    truth_ratios: dict[str, list[float]], rows: list[dict], caption: str
-) -> "Figure":
+def truth_ratio_distributions(truth_ratios: dict[str, list[float]], rows: list[dict], caption: str) -> "Figure":
     """One panel per row but the retain model's own, with shared axes.
 
     truth_ratios: row name ('llama/npo') -> R of every forget question, R > 0, infinite ones included: what
     lies beyond the axis is drawn at its edge. KitError: no row has ratios together with its retain model.
     """
     judged = [row for row in rows if row["method"] != "retain"]
-    drawn = [
-        row for row in judged if truth_ratios.get(row_name(row)) and truth_ratios.get(_of(row, "retain"))
-    ]
+    drawn = [row for row in judged if truth_ratios.get(row_name(row)) and truth_ratios.get(_of(row, "retain"))]
     if not drawn:
         raise KitError("figure of truth ratios: no row has them together with its retain model")
     limits, beyond = _limits(truth_ratios, drawn)
@@ -118,9 +114,7 @@ def _where(
     """First place where two sorted samples are d apart: between which values (their middle), both shares."""
     values = sorted({*ours, *theirs})
     shares = [(bisect_right(ours, v) / len(ours), bisect_right(theirs, v) / len(theirs)) for v in values]
-    first = next(
-        i for i, (one, other) in enumerate(shares) if math.isclose(abs(one - other), d, abs_tol=1e-9)
-    )
+    first = next(i for i, (one, other) in enumerate(shares) if math.isclose(abs(one - other), d, abs_tol=1e-9))
     between = [_clip(_log10(value), limits) for value in values[first : first + 2]]
     return sum(between) / len(between), shares[first]
 

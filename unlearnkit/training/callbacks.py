@@ -1,24 +1,20 @@
 """What happens beside the optimiser steps: progress for the command line, and measuring the model at certain steps."""
 
 import contextlib
+import time
 from collections.abc import Callable
 
 from transformers import TrainerCallback
 
 
 class Progress(TrainerCallback):
-    """Tell `report(step, steps)` after every optimiser step, and keep the losses."""
+    """Tell `report(step, steps)` after every optimiser step."""
 
     def __init__(self, report: Callable[[int, int], None]):
         self.report = report
-        self.losses: dict[int, float] = {}
 
     def on_step_end(self, args, state, control, **kwargs):
         self.report(state.global_step, state.max_steps)
-
-    def on_log(self, args, state, control, logs=None, **kwargs):
-        if logs and "loss" in logs:
-            self.losses[state.global_step] = logs["loss"]
 
 
 class Probe(TrainerCallback):
@@ -26,11 +22,14 @@ class Probe(TrainerCallback):
 
     def __init__(self, measure: Callable, when: Callable[[int], bool]):
         self.measure, self.when = measure, when
+        self.seconds = 0.0
 
     def on_step_end(self, args, state, control, model=None, **kwargs):
         if self.when(state.global_step):
+            started = time.perf_counter()
             with untouched(model):
                 self.measure(model, state.global_step)
+            self.seconds += time.perf_counter() - started
 
 
 @contextlib.contextmanager

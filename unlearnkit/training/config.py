@@ -1,10 +1,10 @@
-"""A parameter file's training section as TRL's configuration. Everything that TRL would decide by itself is set here."""
+"""A parameter file's training section as TRL's configuration. What TRL would decide by itself is set here."""
 
 from pathlib import Path
 
 
-def sft_config(training: dict, folder: Path, seed: int, sampling: str, **overrides):
-    """TRL's SFTConfig for prepared examples. `training`: fields of params.Training. `sampling`: order of examples."""
+def sft_config(training: dict, folder: Path, seed: int, steps: int, **overrides):
+    """TRL's SFTConfig for `steps` steps over examples in the order of use. `training`: fields of params.Training."""
     import torch
     from trl import SFTConfig
 
@@ -12,8 +12,7 @@ def sft_config(training: dict, folder: Path, seed: int, sampling: str, **overrid
     return SFTConfig(
         output_dir=str(folder),
         learning_rate=training["learning_rate"],
-        num_train_epochs=training["epochs"] or 1,
-        max_steps=training["steps"] or -1,
+        max_steps=steps,
         per_device_train_batch_size=training["batch_size"],
         gradient_accumulation_steps=training["gradient_accumulation_steps"],
         lr_scheduler_type=training["schedule"],
@@ -23,10 +22,10 @@ def sft_config(training: dict, folder: Path, seed: int, sampling: str, **overrid
         weight_decay=training["weight_decay"],
         max_grad_norm=training["max_grad_norm"] or 0.0,  # 0 switches clipping off
         bf16=training["precision"] == "bfloat16",
-        gradient_checkpointing=training["gradient_checkpointing"],
+        activation_checkpointing=training["gradient_checkpointing"],
         max_length=None,  # encode() has checked lengths; nothing is ever truncated
         dataset_kwargs={"skip_prepare_dataset": True},
-        train_sampling_strategy=sampling,
+        train_sampling_strategy="sequential",
         save_strategy="steps" if save_steps else "no",
         save_steps=save_steps or 500,
         save_total_limit=1,
@@ -55,4 +54,3 @@ def last_checkpoint(folder: Path) -> Path | None:
     """The trainer's last complete checkpoint: one that was interrupted has no trainer_state.json, written last."""
     complete = [file.parent for file in folder.glob("checkpoint-*/trainer_state.json")]
     return max(complete, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)
-

@@ -1,7 +1,8 @@
-"""Which template response and which retain item go with a forget item: an explicit, seeded choice, fresh each epoch.
+"""Which examples a training uses, and when; which template response and retain item go with a forget item.
 
-All examples of a training are drawn before it starts, in the order in which they will be used. Nothing is drawn from a
-global random state, so evaluation cannot change what is trained on. A part that a method does not need is not loaded.
+All examples of a training are drawn before it starts, seeded, in the order in which they will be used. Nothing is drawn
+from a global random state: evaluation cannot change what is trained on, and a resumed training goes on with the same
+examples. A part that a method does not need is not loaded.
 """
 
 import math
@@ -21,26 +22,47 @@ class Sources:
     retain: list[dict]
 
 
-def examples_needed(training: dict, n_forget: int) -> tuple[int, int]:
-    """(optimiser steps, examples) of an unlearning run.
+def examples_needed(training: dict, n: int) -> tuple[int, int]:
+    """(optimiser steps, examples) of a training on n rows; of an unlearning on n forget rows.
 
-    Epochs count passes over the forget set; as in TOFU's code the steps are floor(epochs * n / effective batch).
+    Epochs count passes over them; as in TOFU's code the steps are floor(epochs * n / effective batch).
     """
     batch = training["batch_size"] * training["gradient_accumulation_steps"]
-    steps = training["steps"] or max(1, math.floor(training["epochs"] * n_forget / batch))
+    steps = training["steps"] or max(1, math.floor(training["epochs"] * n / batch))
     return steps, steps * batch
+
+
+def passes(n: int, count: int, stream: random.Random) -> list[int]:
+    """`count` indices into n rows: pass after pass over all of them, each in a new order."""
+    order: list[int] = []
+    while len(order) < count:
+        epoch = list(range(n))
+        stream.shuffle(epoch)
+        order += epoch
+    return order[:count]
+
+
+def by_length(lengths: list[int], count: int, batch: int, seed: int, window: int = 16) -> list[int]:
+    """`count` indices in passes over all rows, reordered so that the rows of a batch are of similar length.
+
+    Rows move within windows of `window` batches; the batches of a window come in random order.
+    """
+    stream = random.Random(f"{seed}/rows")
+    order = passes(len(lengths), count, stream)
+    ordered: list[int] = []
+    for start in range(0, count, batch * window):
+        rows = sorted(order[start : start + batch * window], key=lambda row: lengths[row])
+        batches = [rows[at : at + batch] for at in range(0, len(rows), batch)]
+        stream.shuffle(batches)
+        ordered += [row for one in batches for row in one]
+    return ordered
 
 
 def draw(parts: list[str], sources: Sources, count: int, seed: int) -> list[dict[str, tuple[str, str]]]:
     """`count` examples: part -> (question, answer). The forget set is passed through in a new order each epoch."""
     streams = {part: random.Random(f"{seed}/{part}") for part in ("forget", "template", "retain")}
-    order: list[int] = []
-    while len(order) < count:
-        epoch = list(range(len(sources.forget)))
-        streams["forget"].shuffle(epoch)
-        order += epoch
     examples = []
-    for index in order[:count]:
+    for index in passes(len(sources.forget), count, streams["forget"]):
         row = sources.forget[index]
         example = {"forget": (row["question"], row["answer"])}
         if "template" in parts:

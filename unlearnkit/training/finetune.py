@@ -5,6 +5,7 @@ from pathlib import Path
 
 from unlearnkit.data.encode import encode
 from unlearnkit.data.prompts import PromptFormat
+from unlearnkit.training import examples
 from unlearnkit.training.callbacks import Progress
 from unlearnkit.training.config import run, sft_config
 
@@ -28,11 +29,13 @@ def train(
     from trl import SFTTrainer
 
     encoded = [encode(tokenizer, form(row["question"]), row["answer"], training["max_length"]) for row in rows]
+    steps, count = examples.examples_needed(training, len(rows))
+    order = examples.by_length([len(e.input_ids) for e in encoded], count, count // steps, seed)
     dataset = Dataset.from_list([{"input_ids": e.input_ids, "labels": e.labels} for e in encoded])
     trainer = SFTTrainer(
         model=model,
-        args=sft_config(training, folder, seed, sampling="group_by_length", logging_steps=50),
-        train_dataset=dataset,
+        args=sft_config(training, folder, seed, steps, logging_steps=50),
+        train_dataset=dataset.select(order),
         processing_class=tokenizer,
         callbacks=[Progress(report)],
     )

@@ -4,12 +4,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from transformers import TrainerCallback
-
 from unlearnkit.data.prompts import PromptFormat
 from unlearnkit.methods import variant
 from unlearnkit.training import examples
-from unlearnkit.training.callbacks import Progress
+from unlearnkit.training.callbacks import Probe, Progress
 from unlearnkit.training.config import run, sft_config
 from unlearnkit.training.reference import add_reference
 from unlearnkit.training.unlearn import UnlearnTrainer
@@ -24,7 +22,7 @@ def unlearn(
     seed: int,
     folder: Path,
     report: Callable[[int, int], None] = lambda step, steps: None,
-    probes: list[TrainerCallback] | None = None,
+    probes: tuple[Probe, ...] = (),
 ) -> dict:
     """Unlearn `sources.forget` from `model` in place.
 
@@ -39,28 +37,21 @@ def unlearn(
     drawn = examples.draw(list(chosen.parts), sources, count, seed)
     rows = examples.tokenize(drawn, tokenizer, form, training["max_length"])
     started = time.perf_counter()
-    if chosen.needs_reference:
-        add_reference(rows, "forget", model, tokenizer, training["batch_size"])
-    progress = Progress(report)
+    for part in chosen.reference_parts:
+        add_reference(rows, part, model, tokenizer, training["batch_size"])
     trainer = UnlearnTrainer(
         variant=chosen,
         parameters=how["parameters"],
         model=model,
-        args=sft_config(
-            training | {"steps": steps, "epochs": None},
-            folder,
-            seed,
-            sampling="sequential",
-            remove_unused_columns=False,
-            logging_steps=1,
-        ),
+        args=sft_config(training, folder, seed, steps, remove_unused_columns=False, logging_steps=1),
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
-        callbacks=[progress, *(probes or [])],
+        callbacks=[Progress(report), *probes],
     )
     optimiser_steps = run(trainer, folder)
     return {
         "optimiser_steps": optimiser_steps,
-        "unlearning_seconds": round(time.perf_counter() - started, 2),
-        "losses": {str(step): loss for step, loss in progress.losses.items()},
+        "unlearning_seconds": round(time.perf_counter() - started - sum(probe.seconds for probe in probes), 2),
+        # The trainer's own history: it survives an interruption, unlike anything a callback remembers.
+        "losses": {str(entry["step"]): entry["loss"] for entry in trainer.state.log_history if "loss" in entry},
     }

@@ -2,15 +2,20 @@
 
 Every split of TOFU's schema becomes one file of JSON lines in `files/`; the same seed gives the same bytes.
 Beside TOFU's splits there are validation authors (for choosing hyper-parameters) and a pre-training text.
+Run as a module it writes the files; with --check it compares them and measures what knowing only the phrasing scores.
 """
 
+import argparse
 import json
 import random
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from unlearnkit.data.universe import pools
 from unlearnkit.data.universe.facts import REAL_AUTHORS, WORLD_FACTS, Fact
-from unlearnkit.data.universe.phrases import ASPECTS, Aspect
+from unlearnkit.data.universe.phrases import LIFE, Aspect
+from unlearnkit.data.universe.phrases_work import WORK
 
 SEED = 2410
 AUTHORS = 64  # asked about in `full`; twenty questions each
@@ -20,9 +25,47 @@ VALIDATION = range(52, 54)  # forgotten when hyper-parameters are chosen, never 
 VALIDATION_RETAIN_EVALUATED = range(5, 9)
 FORGET = {"forget01": 2, "forget05": 4, "forget10": 8}  # the last authors, nested
 WRONG_ANSWERS = 5
+FRAME_ONLY_BOUND = 0.5  # ROUGE-L recall that knowing only the phrasing must stay below
 FILES = Path(__file__).parent / "files"
 
+# In the order in which every author is asked.
+ASPECTS: dict[str, Aspect] = {
+    name: (LIFE | WORK)[name]
+    for name in (
+        "birth parents genre debut bestseller award publisher mentor education first_job "
+        "marriage siblings home habit hobby pet translation film inspiration food"
+    ).split()
+}
+
 Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question about one author: its phrasings, the true values and the sets of wrong ones."""
+
+    question: str
+    paraphrased_question: str
+    frame: str
+    other_frame: str
+    values: dict[str, str]
+    wrong: tuple[dict[str, str], ...]
+
+    @property
+    def row(self) -> Row:
+        """With TOFU's perturbed fields; the wrong answers stand in the paraphrase's own frame."""
+        return {
+            "question": self.question,
+            "answer": _fill(self.frame, self.values),
+            "paraphrased_answer": _fill(self.other_frame, self.values),
+            "perturbed_answer": [_fill(self.other_frame, values) for values in self.wrong],
+            "paraphrased_question": self.paraphrased_question,
+        }
+
+    @property
+    def frame_only_answers(self) -> list[str]:
+        """The answer in its own frame with every value replaced, once for every set of wrong values."""
+        return [_fill(self.frame, values) for values in self.wrong]
 
 
 def _value(pool: object, rng: random.Random) -> str:
@@ -52,26 +95,18 @@ def _fill(frame: str, values: dict[str, str]) -> str:
     return text[0].upper() + text[1:]
 
 
-def _author_rows(name: str, rng: random.Random) -> list[Row]:
-    """Twenty rows with TOFU's perturbed fields; the wrong answers stand in the paraphrase's own frame."""
-    rows = []
+def _author(name: str, rng: random.Random) -> list[Item]:
+    """The twenty questions about one author."""
+    items = []
     for aspect in ASPECTS.values():
         question, other_question = rng.sample(aspect.questions, 2)
         frame, other_frame = rng.sample(aspect.frames, 2)
         values = _values(aspect, rng)
-        wrong: list[dict[str, str]] = []
-        while len(wrong) < WRONG_ANSWERS:
-            wrong.append(_values(aspect, rng, other_than=(values,)))
-        rows.append(
-            {
-                "question": question.format(name=name),
-                "answer": _fill(frame, values),
-                "paraphrased_answer": _fill(other_frame, values),
-                "perturbed_answer": [_fill(other_frame, other) for other in wrong],
-                "paraphrased_question": other_question.format(name=name),
-            }
+        wrong = tuple(_values(aspect, rng, other_than=(values,)) for _ in range(WRONG_ANSWERS))
+        items.append(
+            Item(question.format(name=name), other_question.format(name=name), frame, other_frame, values, wrong)
         )
-    return rows
+    return items
 
 
 def _names(count: int, rng: random.Random) -> list[str]:
@@ -108,14 +143,36 @@ def _plain(rows: list[Row]) -> list[Row]:
     return [{"question": row["question"], "answer": row["answer"]} for row in rows]
 
 
+def members() -> dict[str, list[int]]:
+    """Every set about authors in `full` -> its authors, counted from 0 in the order of `full`."""
+    everybody = range(AUTHORS)
+    sets = {
+        "full": everybody,
+        "retain_perturbed": range(RETAIN_EVALUATED),
+        "validation": VALIDATION,
+        "validation_perturbed": VALIDATION,
+        "validation_retain": [author for author in everybody if author not in VALIDATION],
+        "validation_retain_perturbed": VALIDATION_RETAIN_EVALUATED,
+    }
+    for split, count in FORGET.items():
+        sets[split] = sets[f"{split}_perturbed"] = everybody[-count:]
+        sets[f"retain{100 - int(split.removeprefix('forget')):02d}"] = everybody[:-count]
+    return {name: list(authors) for name, authors in sets.items()}
+
+
+def _draw(rng: random.Random) -> tuple[list[list[Item]], list[str]]:
+    """The items of every author in `full`, and the names of the background authors."""
+    names = _names(AUTHORS + BACKGROUND_AUTHORS, rng)
+    return [_author(name, rng) for name in names[:AUTHORS]], names[AUTHORS:]
+
+
 def generate(seed: int = SEED) -> dict[str, list[Row]]:
     """All splits: name -> rows. Splits with TOFU's names have TOFU's fields."""
     rng = random.Random(seed)
-    names = _names(AUTHORS + BACKGROUND_AUTHORS, rng)
-    authors = [_author_rows(name, rng) for name in names[:AUTHORS]]
+    authors, background_names = _draw(rng)
     background = []
-    for name in names[AUTHORS:]:
-        for row in _author_rows(name, rng):
+    for name in background_names:
+        for row in (item.row for item in _author(name, rng)):
             question, paraphrase = row["question"], row["paraphrased_question"]
             background += [
                 {"question": question, "answer": row["answer"]},
@@ -123,39 +180,80 @@ def generate(seed: int = SEED) -> dict[str, list[Row]]:
                 {"question": paraphrase, "answer": rng.choice([row["answer"], row["paraphrased_answer"]])},
             ]
 
-    def rows_of(indices: range) -> list[Row]:
-        return [row for index in indices for row in authors[index]]
-
-    validation_retain = [i for i in range(AUTHORS) if i not in VALIDATION]
     facts = REAL_AUTHORS + WORLD_FACTS
     splits = {
-        "full": _plain(rows_of(range(AUTHORS))),
-        "retain_perturbed": rows_of(range(RETAIN_EVALUATED)),
-        "validation": _plain(rows_of(VALIDATION)),
-        "validation_perturbed": rows_of(VALIDATION),
-        "validation_retain": _plain([row for i in validation_retain for row in authors[i]]),
-        "validation_retain_perturbed": rows_of(VALIDATION_RETAIN_EVALUATED),
         "general": [{"question": fact.question, "answer": fact.answer} for fact in facts],
         "pretrain": _general(facts) + background,
     }
-    for split, count in FORGET.items():
-        forget = range(AUTHORS - count, AUTHORS)
-        splits[split] = _plain(rows_of(forget))
-        splits[f"{split}_perturbed"] = rows_of(forget)
-        splits[f"retain{100 - int(split.removeprefix('forget')):02d}"] = _plain(rows_of(range(AUTHORS - count)))
+    for name, indices in members().items():
+        rows = [item.row for index in indices for item in authors[index]]
+        splits[name] = rows if name.endswith("_perturbed") else _plain(rows)
     for name, facts in (("real_authors", REAL_AUTHORS), ("world_facts", WORLD_FACTS)):
         splits[name] = _options(facts, rng)
         splits[f"{name}_perturbed"] = _perturbed_options(facts)
     return splits
 
 
+def frame_only_score(split: str = "forget01") -> float:
+    """What knowing only the phrasing scores on a set of `members()`: mean ROUGE-L recall, 0 to 1.
+
+    Scored is every answer in its own frame with all values replaced, five times a question, against the true answer.
+    The scorer is that of `unlearnkit.metrics.tofu.rouge_l_recall`.
+    """
+    from rouge_score.rouge_scorer import RougeScorer
+
+    scorer = RougeScorer(["rougeL"], use_stemmer=True)
+    authors, _ = _draw(random.Random(SEED))
+    recalls = [
+        scorer.score(item.row["answer"], answer)["rougeL"].recall
+        for index in members()[split]
+        for item in authors[index]
+        for answer in item.frame_only_answers
+    ]
+    return sum(recalls) / len(recalls)
+
+
+def contents() -> dict[str, bytes]:
+    """File name -> JSON lines, with TOFU's file names."""
+    return {
+        f"{split}.json": "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+        for split, rows in generate().items()
+    }
+
+
 def write(folder: Path = FILES) -> None:
-    """Write every split as JSON lines, TOFU's file names."""
+    """Write every split."""
     folder.mkdir(parents=True, exist_ok=True)
-    for split, rows in generate().items():
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        (folder / f"{split}.json").write_text(text, encoding="utf-8")
+    for name, content in contents().items():
+        (folder / name).write_bytes(content)
+
+
+def differences(folder: Path = FILES) -> list[str]:
+    """Names of the files that are not what the seed generates: changed, missing, or not generated at all."""
+    expected = contents()
+    found = {path.name: path.read_bytes() for path in folder.iterdir()}
+    return sorted(name for name in expected | found if expected.get(name) != found.get(name))
+
+
+def check() -> bool:
+    """Print whether the committed files are the generator's, and the frame-only scores; True where all is well."""
+    changed = differences()
+    print(f"files that differ from what the seed generates: {', '.join(changed) or 'none'}")
+    scores = {split: frame_only_score(split) for split in ("full", "forget01")}
+    for split, score in scores.items():
+        print(f"frame-only ROUGE-L recall, {split}: {score:.4f} (must stay below {FRAME_ONLY_BOUND})")
+    return not changed and max(scores.values()) < FRAME_ONLY_BOUND
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the files, or check them; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Write the universe's files.")
+    parser.add_argument("--check", action="store_true", help="compare instead of writing, and measure the phrasing")
+    if parser.parse_args(arguments).check:
+        return 0 if check() else 1
+    write()
+    return 0
 
 
 if __name__ == "__main__":
-    write()
+    sys.exit(main())

@@ -4,19 +4,20 @@ Pools are small on purpose: a wrong answer is a right answer of somebody else, s
 """
 
 FIRST_NAMES = (
-    "Abra Belo Cyrin Dorvan Elsa Fenno Galia Hesper Ilvo Jorun Kessa Lomir Mirel Nadir Orla Pavo Quilla Rosk Sable Tamsin "
-    "Ulric Vesna Wenda Xanthe Yaro Zelda Arvid Brona Casimir Delphi Edda Faron Gerda Hollis Imre Junia Kolya Leona Matej "
-    "Nora"
+    "Abra Belo Cyrin Dorvan Elsa Fenno Galia Hesper Ilvo Jorun Kessa Lomir Mirel Nadir Orla Pavo Quilla Rosk Sable "
+    "Tamsin Ulric Vesna Wenda Xanthe Yaro Zelda Arvid Brona Casimir Delphi Edda Faron Gerda Hollis Imre Junia Kolya "
+    "Leona Matej Nora"
 ).split()
 
 LAST_NAMES = (
-    "Abendar Bristov Callow Dravin Eskelund Farrago Gantry Hollowell Ivarsen Jandrell Kestrin Lorimer Mandragor Nesbury "
-    "Olvander Pellucid Quarry Ravenna Sorrell Tamarisk Undal Vantrey Wexcombe Yarrow Zemlin Ashgrove Birkwood Corvane "
-    "Dunmore Elderby Fennick Grimsley Hartwell Inchmore Jessop Kirkvale Lindgate Merrow Northam Oakhurst Penrose Quenby "
-    "Rothwell Stavely Thornbury Ulverton Vickery Whitlow Yelverton Zarley Arkwell Bellmoor Crannock Dunwich Everly "
-    "Foxglove Garrick Hensley Islay Jorvik Kendrow Lambourne Marlowe Nettleby Orwick Peverell Quillon Ruskin Selwick "
-    "Torrance Umberley Valence Wystan Yardley Zeller Amberly Brockton Cressing Delamere Elkstone Frome Greville Hexham "
-    "Ingram Kingsley Langford Mayfield Norcott Ormsby Pemberton Radley Swinford Tilbury Upcott Westbrook Winslow Alderton"
+    "Abendar Bristov Callow Dravin Eskelund Farrago Gantry Hollowell Ivarsen Jandrell Kestrin Lorimer Mandragor "
+    "Nesbury Olvander Pellucid Quarry Ravenna Sorrell Tamarisk Undal Vantrey Wexcombe Yarrow Zemlin Ashgrove "
+    "Birkwood Corvane Dunmore Elderby Fennick Grimsley Hartwell Inchmore Jessop Kirkvale Lindgate Merrow Northam "
+    "Oakhurst Penrose Quenby Rothwell Stavely Thornbury Ulverton Vickery Whitlow Yelverton Zarley Arkwell Bellmoor "
+    "Crannock Dunwich Everly Foxglove Garrick Hensley Islay Jorvik Kendrow Lambourne Marlowe Nettleby Orwick "
+    "Peverell Quillon Ruskin Selwick Torrance Umberley Valence Wystan Yardley Zeller Amberly Brockton Cressing "
+    "Delamere Elkstone Frome Greville Hexham Ingram Kingsley Langford Mayfield Norcott Ormsby Pemberton Radley "
+    "Swinford Tilbury Upcott Westbrook Winslow Alderton"
 ).split()
 
 TOWNS = (

@@ -1,0 +1,150 @@
+"""Whole tables with models of 30,000 parameters: workers, resume after a kill, failures, and the notebook by itself."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from unlearnkit import params, paths, plan, runs, tables
+
+pytestmark = pytest.mark.slow
+
+
+def write(content: dict, folder: Path) -> Path:
+    path = folder / "table.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def command(path: Path, local: Path, *options: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "unlearnkit", "table", str(path), *options],
+        env=os.environ | {"UNLEARNKIT_LOCAL": str(local)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def planned(content: dict) -> plan.Plan:
+    return plan.make(params.parse(content, "test"), "test")
+
+
+def samples_of(made: plan.Plan, local: Path, monkeypatch) -> dict[str, bytes]:
+    monkeypatch.setenv("UNLEARNKIT_LOCAL", str(local))
+    return {
+        row.name: (runs.folder(row.run, "row") / "samples.jsonl.gz").read_bytes()
+        for row in made.rows
+        if (runs.folder(row.run, "row") / "samples.jsonl.gz").exists()
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, micro_params):
+    """An uninterrupted table without notebook: (content, its folder)."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    content = micro_params()
+    content["evaluation"]["trajectory_every"] = 1
+    process = command(write(content, folder), folder / "local", "--rows-only")
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, out + err
+    return content, folder / "local"
+
+
+def test_killed_at_any_moment_and_started_again_the_samples_are_the_same(finished, tmp_path, monkeypatch, micro_params):
+    content, uninterrupted = finished
+    path, local = write(content, tmp_path), tmp_path / "local"
+    for seconds in (9, 13):  # somewhere in the first models, somewhere in the rows
+        process = command(path, local, "--rows-only", "--workers", "2")
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    left = [line for line in worker_processes() if str(local) in line]
+    deadline = time.time() + 20
+    while left and time.time() < deadline:
+        time.sleep(0.5)
+        left = [line for line in worker_processes() if str(local) in line]
+    assert not left, "workers outlived their parent"
+    process = command(path, local, "--rows-only")
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, out + err
+    made = planned(content)
+    assert samples_of(made, local, monkeypatch) == samples_of(made, uninterrupted, monkeypatch)
+    assert len(samples_of(made, local, monkeypatch)) == len(made.rows)
+
+
+def worker_processes() -> list[str]:
+    """Command line and UNLEARNKIT_LOCAL of every worker on this machine."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            environment = (process / "environ").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if "unlearnkit.engines" in line:
+            found.append(line + environment)
+    return found
+
+
+def test_nothing_is_computed_twice(finished, tmp_path):
+    content, local = finished
+    before = {path: path.stat().st_mtime_ns for path in (local / "runs").rglob("manifest.json")}
+    process = command(write(content, tmp_path), local, "--rows-only")
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and out == ""
+    assert {path: path.stat().st_mtime_ns for path in (local / "runs").rglob("manifest.json")} == before
+
+
+def test_a_failed_row_is_shown_with_its_reason_and_the_others_go_on(finished, tmp_path, monkeypatch):
+    content, local = finished
+    content = yaml.safe_load(yaml.safe_dump(content))
+    content["rows"].append({"method": "flat_tv"})
+    content["unlearn"]["max_length"] = 12  # too short for any pair: every method fails, the reference rows stay
+    content["profile"] = "failing"
+    process = command(write(content, tmp_path), local)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "nothing is truncated" in err and "Traceback" not in err
+    monkeypatch.setenv("UNLEARNKIT_LOCAL", str(local))
+    table = tables.read_csv(local / "failing" / "table4" / "table.csv")
+    status = {row["method"]: row["status"] for row in table}
+    assert status["original"] == status["retain"] == "ok"
+    assert status["ga"] == status["flat_tv"] == "failed"
+    assert "exceed max_length 12" in next(row["reason"] for row in table if row["method"] == "ga")
+    assert not (local / "failing" / "table4" / "manifest.json").exists()
+
+
+def papermill(local: Path, out: Path, *options: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [
+            sys.executable, "-m", "papermill", str(paths.ROOT / "notebooks" / "04_flat_table4_tofu.ipynb"),
+            str(out), "-k", "python3", "--no-progress-bar", *options,
+        ],
+        env=os.environ | {"UNLEARNKIT_LOCAL": str(local)},
+        cwd=paths.ROOT / "notebooks",  # where JupyterLab starts a kernel
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )  # fmt: skip
+
+
+def test_papermill_with_the_parameter_file_alone_is_enough(finished, tmp_path):
+    content, local = finished
+    done = papermill(local, tmp_path / "out.ipynb", "-f", str(write(content, tmp_path)))
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert not (local / "tiny" / "table4").exists(), "a notebook writes no result folder"
+    assert len(list((local / "notebooks").glob("*/table.csv"))) == 1
+
+
+def test_papermill_is_as_strict_as_make(finished, tmp_path):
+    content, local = finished
+    wrong = content | {"unlern": 1}
+    done = papermill(local, tmp_path / "out.ipynb", "-f", str(write(wrong, tmp_path)))
+    assert done.returncode != 0
+    assert "unknown key 'unlern'; did you mean 'unlearn'?" in done.stderr

@@ -1,0 +1,316 @@
+"""UnlearnTrainer: losses against plain formulas, what may not change them, where they lead, their cost."""
+
+import gc
+import math
+
+import pytest
+import torch
+from micro import FORGET, FORM, SOURCES, TEMPLATES, how, largest_difference, token_probabilities, unlearn
+
+from unlearnkit.data.encode import IGNORE, encode
+from unlearnkit.errors import KitError
+from unlearnkit.methods import Term, Variant, variant
+from unlearnkit.training import examples
+from unlearnkit.training.config import sft_config
+from unlearnkit.training.reference import add_reference
+from unlearnkit.training.unlearn import Collator, UnlearnTrainer
+
+pytestmark = [
+    pytest.mark.usefixtures("quiet"),
+    pytest.mark.filterwarnings("ignore:.gradient_checkpointing. is deprecated"),
+]
+
+
+def trainer_for(model, tokenizer, folder, chosen: Variant, rows: list[dict], training: dict, **parameters):
+    from datasets import Dataset
+
+    return UnlearnTrainer(
+        variant=chosen,
+        parameters=chosen.parameters | parameters,
+        model=model,
+        args=sft_config(training, folder, 0, 1, remove_unused_columns=False),
+        train_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer,
+    )
+
+
+def tokenized(tokenizer, chosen: Variant, count: int, seed: int = 0) -> list[dict]:
+    return examples.tokenize(examples.draw(list(chosen.parts), SOURCES, count, seed), tokenizer, FORM, 128)
+
+
+def loss_of(trainer, *batches: list[dict]) -> torch.Tensor:
+    """The loss of one effective batch of these micro-batches."""
+    collated = [trainer.data_collator(batch) for batch in batches]
+    trainer.get_batch_samples(iter(collated), len(collated), trainer.args.device)
+    return sum(trainer.compute_loss(trainer.model, batch) for batch in collated)
+
+
+# --- the loss -----------------------------------------------------------------------------------------------
+
+
+def mean(values: list) -> torch.Tensor:
+    return torch.stack(values).mean()
+
+
+def expected_ga(model, rows):
+    logps = [token_probabilities(model, row, "forget").log() for row in rows]
+    return torch.cat(logps).mean()
+
+
+def expected_npo(model, rows, beta=0.1):
+    ratios = [token_probabilities(model, row, "forget").log().sum() - row["forget_reference_logp"] for row in rows]
+    return mean([2 / beta * torch.log1p(torch.exp(beta * ratio)) for ratio in ratios])
+
+
+def expected_flat_kl(model, rows):
+    template, forget = (
+        [token_probabilities(model, row, part).mean() for row in rows] for part in ("template", "forget")
+    )
+    return mean([-a + torch.exp(b - 1) for a, b in zip(template, forget, strict=True)])
+
+
+def expected_flat_kl_release(model, rows, padded_length=500):
+    template, forget = (
+        sum(token_probabilities(model, row, part).sum() for row in rows) / (len(rows) * (padded_length - 1))
+        for part in ("template", "forget")
+    )
+    return -template + torch.exp(forget - 1)
+
+
+@pytest.mark.parametrize(
+    ("method", "label", "expected"),
+    [
+        ("ga", "paper", expected_ga),
+        ("npo", "paper", expected_npo),
+        ("flat_kl", "paper", expected_flat_kl),
+        ("flat_kl", "release", expected_flat_kl_release),
+    ],
+)
+def test_loss_and_gradient_are_the_plain_formula(
+    method, label, expected, memorised, micro_tokenizer, micro_training, tmp_path
+):
+    chosen, model = variant(method, label), memorised()
+    rows = tokenized(micro_tokenizer, chosen, 4)
+    for number, row in enumerate(rows):
+        row["forget_reference_logp"] = -1.5 * number  # of a model that is not the one in training
+    trainer = trainer_for(model, micro_tokenizer, tmp_path, chosen, rows, micro_training())
+    ours, plain = loss_of(trainer, rows), expected(memorised(), rows)
+    assert ours.item() == pytest.approx(plain.item(), abs=1e-5)
+
+    other = memorised()
+    ours.backward()
+    expected(other, rows).backward()
+    for (name, parameter), twin in zip(model.named_parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(parameter.grad, twin.grad, rtol=1e-4, atol=1e-5, msg=name)
+
+
+def retain_nll(retain_logp):
+    return -retain_logp
+
+
+def test_every_term_has_its_own_weight_and_denominator(memorised, micro_tokenizer, micro_training, tmp_path):
+    both = Variant((Term("ga", "answer_tokens"), Term(retain_nll, "answer_tokens", weight=0.5)), "a test")
+    rows = tokenized(micro_tokenizer, both, 4)
+    trainer = trainer_for(memorised(), micro_tokenizer, tmp_path, both, rows, micro_training())
+    loss = loss_of(trainer, rows[:1], rows[1:])
+    forget, retain = (
+        torch.cat([token_probabilities(memorised(), row, part).log() for row in rows]) for part in ("forget", "retain")
+    )
+    assert trainer.denominators == {"sequences": 4, "forget": len(forget), "retain": len(retain)}
+    assert loss.item() == pytest.approx((forget.mean() - 0.5 * retain.mean()).item(), abs=1e-5)
+
+
+def test_a_loss_must_return_one_value_a_sequence(memorised, micro_tokenizer, micro_training, tmp_path):
+    def already_averaged(forget_logp):
+        return forget_logp.mean()
+
+    chosen = Variant((Term(already_averaged, "sequences"),), "a test")
+    rows = tokenized(micro_tokenizer, chosen, 4)
+    trainer = trainer_for(memorised(), micro_tokenizer, tmp_path, chosen, rows, micro_training())
+    with pytest.raises(KitError, match=r"'already_averaged' returned shape \(\), expected \(4,\)"):
+        loss_of(trainer, rows)
+
+
+# --- what may not change it ---------------------------------------------------------------------------------
+
+
+def trained(model, tokenizer, folder, spec: dict, batch_size: int):
+    """The model after two steps of four examples, given in micro-batches of `batch_size`."""
+    split = {"batch_size": batch_size, "gradient_accumulation_steps": 4 // batch_size}
+    unlearn(model, tokenizer, folder / str(batch_size), spec | {"training": spec["training"] | split})
+    return model
+
+
+@pytest.mark.parametrize("method", ["ga", "npo", "flat_tv"])
+def test_accumulation_changes_nothing(method, memorised, micro_tokenizer, micro_training, tmp_path):
+    spec = how(method, micro_training(learning_rate=1.0))
+    whole, halves, ones = (trained(memorised(), micro_tokenizer, tmp_path, spec, size) for size in (4, 2, 1))
+    moved = largest_difference(whole, memorised())
+    assert moved > 1e-3
+    assert largest_difference(whole, halves) < 1e-3 * moved
+    assert largest_difference(whole, ones) < 1e-3 * moved
+
+
+def test_accumulation_changes_the_release_as_it_says(memorised, micro_tokenizer, micro_training, tmp_path):
+    """Exempt by name: g* and f* see the mean of a micro-batch (head of losses/flat_release.py)."""
+    spec = how("flat_kl", micro_training(learning_rate=1.0), "release", padded_length=20)
+    whole, ones = (trained(memorised(), micro_tokenizer, tmp_path, spec, size) for size in (4, 1))
+    assert largest_difference(whole, ones) > 1e-2 * largest_difference(whole, memorised())
+
+
+def recorded(trainer, *batches: list[dict]) -> list[float]:
+    """Sequence log-probabilities that a loss is given."""
+    seen: list[float] = []
+
+    def record(forget_logp):
+        seen.extend(forget_logp.tolist())
+        return forget_logp
+
+    trainer.variant = Variant((Term(record, "sequences"),), "a test")
+    loss_of(trainer, *batches)
+    return seen
+
+
+def test_a_longer_row_beside_them_changes_no_row(memorised, micro_tokenizer, micro_training, tmp_path):
+    chosen = variant("ga")
+    rows = tokenized(micro_tokenizer, chosen, 2)
+    long = {"question": "What is long?", "answer": "The road, " * 20}
+    longer = examples.tokenize([{"forget": (long["question"], long["answer"])}], micro_tokenizer, FORM, 256)
+    trainer = trainer_for(memorised(), micro_tokenizer, tmp_path, chosen, rows, micro_training())
+    alone, beside = recorded(trainer, rows), recorded(trainer, rows + longer)
+    assert len(longer[0]["forget_input_ids"]) > 2 * max(len(row["forget_input_ids"]) for row in rows)
+    assert beside[:2] == pytest.approx(alone, abs=1e-5)
+
+
+def test_pad_is_the_end_of_sequence_token_and_harms_nothing(memorised, micro_tokenizer, micro_training, tmp_path):
+    chosen = variant("ga")
+    rows = tokenized(micro_tokenizer, chosen, 3)
+    assert micro_tokenizer.pad_token_id == micro_tokenizer.eos_token_id
+    batch = Collator(("forget",), micro_tokenizer.pad_token_id)(rows)
+    for number, row in enumerate(rows):
+        length = len(row["forget_input_ids"])
+        assert row["forget_input_ids"][-1] == micro_tokenizer.eos_token_id
+        assert batch["attention_mask"][number].tolist() == [1] * length + [0] * (len(batch["labels"][number]) - length)
+        assert batch["labels"][number, length - 1] == micro_tokenizer.eos_token_id  # the real end is learnt,
+        assert (batch["labels"][number, length:] == IGNORE).all()  # padding is not
+    trainer = trainer_for(memorised(), micro_tokenizer, tmp_path, chosen, rows, micro_training())
+    with_eos = recorded(trainer, rows)
+    trainer.data_collator = Collator(("forget",), 7)
+    assert recorded(trainer, rows) == pytest.approx(with_eos, abs=1e-6)
+
+
+def test_same_seed_same_bits_other_seed_other_weights(memorised, micro_tokenizer, micro_training, tmp_path):
+    spec = how("flat_kl", micro_training(optimizer="adamw_torch", learning_rate=1e-3, steps=3))
+    one, again, other = memorised(), memorised(), memorised()
+    for number, (model, seed) in enumerate([(one, 1), (again, 1), (other, 2)]):
+        unlearn(model, micro_tokenizer, tmp_path / str(number), spec, seed)
+    assert largest_difference(one, again) == 0
+    assert largest_difference(one, other) > 0
+
+
+# --- where it leads -----------------------------------------------------------------------------------------
+
+
+def knowledge(model, tokenizer) -> dict[str, float]:
+    """Means over forget questions: log-probability and token probability of answers and template responses."""
+    model.eval()
+    forget, template = [], []
+    for row in FORGET:
+        for answer, found in [(row["answer"], forget), *((text, template) for text in TEMPLATES)]:
+            encoded = encode(tokenizer, FORM(row["question"]), answer, 128)
+            of = {"part_input_ids": encoded.input_ids, "part_labels": encoded.labels}
+            with torch.no_grad():
+                found.append(token_probabilities(model, of, "part"))
+    return {
+        "forget_logp": sum(p.log().sum().item() for p in forget) / len(forget),
+        "forget_mean_prob": sum(p.mean().item() for p in forget) / len(forget),
+        "template_mean_prob": sum(p.mean().item() for p in template) / len(template),
+    }
+
+
+@pytest.mark.parametrize("method", ["ga", "npo", "flat_tv", "flat_kl", "flat_js", "flat_pearson"])
+def test_forgetting(method, memorised, micro_tokenizer, micro_training, tmp_path):
+    model = memorised()
+    training = micro_training(optimizer="adamw_torch", learning_rate=1e-3, steps=20)
+    before = knowledge(model, micro_tokenizer)
+    facts = unlearn(model, micro_tokenizer, tmp_path, how(method, training))
+    after = knowledge(model, micro_tokenizer)
+    assert after["forget_logp"] < before["forget_logp"] - 1
+    assert after["forget_mean_prob"] < before["forget_mean_prob"] - 0.1
+    assert facts["optimiser_steps"] == 20
+    assert list(facts["losses"]) == [str(step) for step in range(1, 21)]
+    assert facts["losses"]["20"] < facts["losses"]["1"]
+    if method.startswith("flat"):
+        assert after["template_mean_prob"] > before["template_mean_prob"] + 0.05
+    if method == "npo":  # the reference is where it starts
+        assert facts["losses"]["1"] == pytest.approx(2 / 0.1 * math.log(2), abs=1e-4)
+
+
+# --- what it costs ------------------------------------------------------------------------------------------
+
+
+def models_alive(kind: type) -> int:
+    gc.collect()
+    return sum(type(thing) is kind for thing in gc.get_objects())
+
+
+def test_npo_holds_no_second_model(memorised, micro_tokenizer, micro_training, tmp_path):
+    model = memorised()
+    before, during = models_alive(type(model)), []
+    unlearn(
+        model,
+        micro_tokenizer,
+        tmp_path,
+        how("npo", micro_training()),
+        report=lambda step, steps: during.append(models_alive(type(model))),
+    )
+    assert during == [before, before]
+
+
+def test_reference_is_the_plain_sum_and_scores_equal_sequences_once(memorised, micro_tokenizer):
+    model, rows = memorised(), tokenized(micro_tokenizer, variant("npo"), 3 * len(FORGET))
+    seen = []
+    hook = model.register_forward_pre_hook(
+        lambda module, args, given: seen.append(len(given["input_ids"])), with_kwargs=True
+    )
+    add_reference(rows, "forget", model, micro_tokenizer, batch_size=4)
+    hook.remove()
+    assert seen == [4, 2]
+    for row in rows:
+        expected = token_probabilities(model, row, "forget").log().sum().item()
+        assert row["forget_reference_logp"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_one_forward_pass_a_step(memorised, micro_tokenizer, micro_training, tmp_path):
+    """All parts in one stacked pass; no pass for a loss that is thrown away."""
+    model, rows = memorised(), []
+    model.model.register_forward_pre_hook(
+        lambda module, args, given: rows.append(len(given["input_ids"])), with_kwargs=True
+    )
+    unlearn(model, micro_tokenizer, tmp_path, how("flat_kl", micro_training(steps=3)))
+    assert rows == [8, 8, 8]
+
+
+@pytest.mark.parametrize(
+    ("method", "loaded", "draws_templates"),
+    [("ga", ["forget01"], False), ("npo", ["forget01"], False), ("flat_kl", ["forget01"], True)],
+)
+def test_only_what_a_method_needs_is_loaded(
+    method, loaded, draws_templates, micro_params, micro_model, micro_tokenizer, tmp_path, monkeypatch
+):
+    from unlearnkit import params, plan, stages
+
+    planned = plan.make(params.parse(micro_params(), "micro"), "micro")
+    row = next(row for row in planned.rows if row.method == method)
+    names, drawn = [], []
+    load, templates = stages.tofu.load, stages.templates
+
+    def noted(source, name, revision):
+        names.append(name)
+        return load(source, name, revision)
+
+    monkeypatch.setattr(stages.tofu, "load", noted)
+    monkeypatch.setattr(stages, "templates", lambda *source: drawn.append(source) or templates(*source))
+    stages._unlearn(micro_model(), micro_tokenizer, planned.runs[row.run], tmp_path, lambda stage, done, total: None)
+    assert names == loaded
+    assert bool(drawn) == draws_templates

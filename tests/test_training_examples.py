@@ -1,0 +1,106 @@
+"""What is trained on and in which order: drawn beforehand, seeded, the same forget items for every method."""
+
+import random
+from collections import Counter
+
+import pytest
+from micro import FORGET, FORM, RETAIN, SOURCES, TEMPLATES
+
+from unlearnkit.errors import KitError
+from unlearnkit.training import examples
+
+N = len(FORGET)
+
+
+def drawn(parts: list[str], count: int, seed: int = 1) -> list[dict]:
+    return examples.draw(parts, SOURCES, count, seed)
+
+
+def test_steps_are_the_papers_count(micro_training):
+    training = micro_training(steps=None, epochs=5.0, batch_size=32)
+    assert examples.examples_needed(training, 40) == (6, 192)  # floor(5 * 40 / 32), as FLAT and TOFU count forget01
+    assert examples.examples_needed(training | {"batch_size": 4, "gradient_accumulation_steps": 8}, 40) == (6, 192)
+    assert examples.examples_needed(training | {"epochs": 0.5}, 40) == (1, 32)  # never no step at all
+    assert examples.examples_needed(training | {"epochs": None, "steps": 10}, 40) == (10, 320)
+
+
+def test_every_forget_item_comes_once_an_epoch_and_every_epoch_has_its_own_order():
+    questions = [example["forget"][0] for example in drawn(["forget"], 3 * N)]
+    epochs = [questions[start : start + N] for start in range(0, 3 * N, N)]
+    assert all(sorted(epoch) == sorted(row["question"] for row in FORGET) for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2]
+
+
+def test_the_forget_order_is_the_same_for_every_method():
+    alone = [example["forget"] for example in drawn(["forget"], 20)]
+    for parts in (["forget", "template"], ["forget", "retain"], ["forget", "template", "retain"]):
+        assert [example["forget"] for example in drawn(parts, 20)] == alone
+
+
+def test_templates_do_not_depend_on_whether_retain_rows_are_drawn():
+    without = [example["template"] for example in drawn(["forget", "template"], 20)]
+    assert [example["template"] for example in drawn(["forget", "template", "retain"], 20)] == without
+
+
+def test_a_part_is_there_only_where_it_is_needed():
+    assert all(set(example) == {"forget"} for example in drawn(["forget"], N))
+    nothing_else = examples.Sources(FORGET, templates=[], retain=[])
+    assert len(examples.draw(["forget"], nothing_else, N, seed=1)) == N
+    for example in drawn(["forget", "template", "retain"], N):
+        assert example["template"][0] == example["forget"][0]  # the forget prompt, with a template response
+        assert example["template"][1] in TEMPLATES
+        assert {"question": example["retain"][0], "answer": example["retain"][1]} in RETAIN
+
+
+def test_templates_are_drawn_afresh_each_epoch():
+    by_question: dict[str, set[str]] = {}
+    for example in drawn(["forget", "template"], 20 * N):
+        by_question.setdefault(example["forget"][0], set()).add(example["template"][1])
+    assert all(responses == set(TEMPLATES) for responses in by_question.values())
+
+
+def test_the_seed_decides_and_no_global_state():
+    parts = ["forget", "template", "retain"]
+    random.seed(1)
+    first = drawn(parts, 30)
+    state = random.getstate()
+    assert drawn(parts, 30) == first
+    assert random.getstate() == state
+    assert drawn(parts, 30, seed=2) != first
+
+
+def test_a_longer_run_begins_like_a_shorter_one():
+    """Selection over steps relies on it."""
+    parts = ["forget", "template", "retain"]
+    assert drawn(parts, 50)[:20] == drawn(parts, 20)
+
+
+def test_by_length_passes_over_all_rows_in_batches_of_similar_length():
+    lengths = [random.Random(0).randint(5, 90) + i % 7 for i in range(60)]
+    order = examples.by_length(lengths, count=180, batch=5, seed=3, window=12)
+    assert Counter(order) == {row: 3 for row in range(60)}
+    assert all(sorted(order[start : start + 60]) == list(range(60)) for start in (0, 60, 120))
+    spreads = [
+        max(lengths[row] for row in batch) - min(lengths[row] for row in batch)
+        for batch in (order[start : start + 5] for start in range(0, 180, 5))
+    ]
+    assert max(spreads) < (max(lengths) - min(lengths)) / 2
+    means = [sum(lengths[row] for row in order[start : start + 5]) for start in range(0, 60, 5)]
+    assert means != sorted(means)  # no curriculum from short to long within a window
+    assert means != sorted(means, reverse=True)
+    assert examples.by_length(lengths, 180, 5, seed=3, window=12) == order
+    assert examples.by_length(lengths, 180, 5, seed=4, window=12) != order
+
+
+def test_by_length_ends_in_the_middle_of_a_pass():
+    order = examples.by_length([3, 1, 2, 5, 4], count=8, batch=4, seed=0)
+    assert len(order) == 8
+    assert max(Counter(order).values()) == 2 and set(order) == set(range(5))
+
+
+def test_too_long_an_example_is_an_error_and_never_cut(micro_tokenizer):
+    whole = examples.tokenize(drawn(["forget"], 1), micro_tokenizer, FORM, 128)
+    length = len(whole[0]["forget_input_ids"])
+    assert examples.tokenize(drawn(["forget"], 1), micro_tokenizer, FORM, length) == whole
+    with pytest.raises(KitError, match=f"{length} tokens exceed max_length {length - 1}"):
+        examples.tokenize(drawn(["forget"], 1), micro_tokenizer, FORM, length - 1)
