@@ -107,6 +107,11 @@ def test_a_change_affects_exactly_the_runs_that_it_matters_to(planned, changes, 
     assert (planned.key == after.key) == (not affected & ROWS)
 
 
+def test_a_digest_does_not_depend_on_the_order_of_keys():
+    assert plan.digest({"a": 1, "b": [1, 2]}) == plan.digest({"b": [1, 2], "a": 1})
+    assert plan.digest({"a": 1, "b": [1, 2]}) != plan.digest({"a": 1, "b": [2, 1]})
+
+
 def test_a_variant_is_another_run(planned):
     variant = make({"rows.7.variant": "release"})
     assert keys(variant).keys() - keys(planned).keys() == {"flat_kl_release"}

@@ -246,23 +246,29 @@ def test_what_a_killed_process_left_behind_is_replaced(tmp_path):
 
 
 GOOD = gzip.compress(b'{"item": "a"}\n' * 50, mtime=0)
-FLIPPED = GOOD[:12] + bytes(255 - byte for byte in GOOD[12:20]) + GOOD[20:]
+DAMAGED_SAMPLES = {
+    "missing": None,
+    "empty": b"",
+    "no gzip": b'{"item": "a"}',
+    "cut off": GOOD[: len(GOOD) // 2],
+    "no such block": GOOD[:10] + b"\x07" + GOOD[11:],
+    "other content": GOOD[:-8] + b"\0\0\0\0" + GOOD[-4:],  # the check sum does not fit
+    "half a line": gzip.compress(b'{"item": '),
+    "no UTF-8": gzip.compress(b"\xff"),
+}
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [None, b"", b"no gzip", GOOD[: len(GOOD) // 2], FLIPPED, gzip.compress(b'{"item": '), gzip.compress(b"\xff")],
-)
+@pytest.mark.parametrize("damage", DAMAGED_SAMPLES)
 def test_damaged_samples_are_a_one_line_error(damage, tmp_path):
     path = tmp_path / "samples.jsonl.gz"
-    if damage is not None:
-        path.write_bytes(damage)
+    if DAMAGED_SAMPLES[damage] is not None:
+        path.write_bytes(DAMAGED_SAMPLES[damage])
     with pytest.raises(KitError) as raised:
         runs.read_samples(path)
     assert str(raised.value).startswith(f"{path}: ") and "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("damage", [b"", b'{"kind": ', b"\xff\xfe\x00garbage"])
+@pytest.mark.parametrize("damage", [b"", b'{"kind": ', b"\xff\xfe\x00garbage"], ids=["empty", "cut off", "garbage"])
 def test_a_damaged_manifest_is_a_one_line_error(damage, local):
     path = runs.folder(SMALL) / "manifest.json"
     path.parent.mkdir(parents=True)

@@ -113,9 +113,9 @@ def _prompts(model, prompts: list[Encoded], pad_id: int):
         attention_mask=mask,
         position_ids=(mask.cumsum(1) - 1).clamp(min=0),
         past_key_values=cache,
-        use_cache=True,  # after training a model's configuration says False
         logits_to_keep=1,
     )
+    # Not the output's own: after training a model's configuration has use_cache false, and some then return None.
     return cache, output.logits[:, -1].float(), mask
 
 
@@ -136,7 +136,6 @@ def _score(model, cache, first_logits, mask, encoded: list[list[Encoded]], pad_i
         attention_mask=torch.cat([prompt_mask, answer_mask[:, :-1]], dim=1),
         position_ids=start + torch.arange(ids.shape[1] - 1, device=model.device),
         past_key_values=behind,
-        use_cache=True,
     )
     logits = torch.cat([first_logits[rows].unsqueeze(1), output.logits.float()], dim=1)
     logp = logits.log_softmax(-1).gather(-1, ids.unsqueeze(-1)).squeeze(-1) * answer_mask
@@ -178,7 +177,6 @@ def _generate(model, tokenizer, cache, logits, mask, max_new_tokens: int) -> lis
             attention_mask=mask,
             position_ids=position,
             past_key_values=cache,
-            use_cache=True,
         )
         logits, position = output.logits[:, -1].float(), position + 1
     return [tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in tokens]

@@ -181,8 +181,10 @@ def _unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> dict:
         """The trajectory reports no progress of its own."""
 
     # On the way the retain set is asked for the right answer alone: that is what a trajectory shows of it.
-    on_the_way = _asked(spec, ["forget"])
-    on_the_way += [dataclasses.replace(q, answers=q.answers[:1]) for q in _asked(spec, ["retain"])]
+    on_the_way = []
+    if every:
+        truths = [dataclasses.replace(question, answers=question.answers[:1]) for question in _asked(spec, ["retain"])]
+        on_the_way = _asked(spec, ["forget"]) + truths
 
     def probe(probed, step: int) -> None:
         if step in sample_steps:
