@@ -114,3 +114,12 @@ def test_notebooks_are_committed_without_outputs() -> None:
             if cell.get("outputs") or cell.get("execution_count") is not None:
                 full.append(f"{path.name}: cell {number}")
     assert not full, "run make format: " + "; ".join(full)
+
+
+def test_readme_shows_the_committed_table() -> None:
+    from unlearnkit import params, plan, text
+
+    path = "params/tiny/table4.yaml"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = readme.split("<!-- table4 -->")[1].split("<!-- /table4 -->")[0].strip()
+    assert shown == text.paper_and_reference(plan.make(params.read(ROOT / path), path))

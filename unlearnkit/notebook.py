@@ -9,6 +9,8 @@ import sys
 import warnings
 from pathlib import Path
 
+import yaml
+
 from unlearnkit import paths, report, runs
 from unlearnkit.errors import KitError
 from unlearnkit.params import Params, parse, read
@@ -58,9 +60,10 @@ def run_table(plan: Plan) -> None:
 
 
 def _parameter_file(plan: Plan) -> Path:
-    """The parameters as a file, for the command line (JSON is YAML)."""
+    """The parameters as a file, for the command line."""
     path = paths.runs() / "parameters" / f"{plan.key}.yaml"
-    runs.write_json(path, plan.params.model_dump())
+    with runs.renamed_when_complete(path) as partial:
+        partial.write_text(yaml.safe_dump(plan.params.model_dump()), encoding="utf-8")
     return path
 
 

@@ -160,14 +160,26 @@ def environment() -> dict:
     return {"python": platform.python_version(), "versions": versions, "hardware": hardware}
 
 
-def peak_memory_mb() -> float | None:
-    """This process's peak resident memory in MiB, where the system tells it."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (2**20 if platform.system() == "Darwin" else 2**10), 1)
+def reset_peak_memory() -> None:
+    """Measure anew: a worker process lives longer than a run. On Linux; elsewhere the peak is the process's."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+
+
+def peak_memory() -> dict[str, float | None]:
+    """Peak resident memory since the reset, and on a GPU peak allocated memory there, in MiB."""
+    found: dict[str, float | None] = {"peak_memory_mb": None}
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = status.read_text().splitlines()
+        found["peak_memory_mb"] = next((int(x.split()[1]) / 2**10 for x in lines if x.startswith("VmHWM")), None)
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        found["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
+    return {name: round(value, 1) if value is not None else None for name, value in found.items()}
 
 
 def write_manifest(run: Run, facts: dict) -> None:
@@ -187,7 +199,7 @@ def write_manifest(run: Run, facts: dict) -> None:
         **commit(),
         **environment(),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "peak_memory_mb": peak_memory_mb(),
+        **peak_memory(),
         "files": files,
         **facts,
     }

@@ -27,6 +27,7 @@ def execute(run: Run, report: Report) -> None:
         if runs.is_complete(run):
             return
         started = time.perf_counter()
+        runs.reset_peak_memory()
         folder = runs.folder(run)
         folder.mkdir(parents=True, exist_ok=True)
         facts = {"base_model": _base_model, "finetuned": _finetuned, "row": _row}[run.kind](run, folder, report)

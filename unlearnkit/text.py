@@ -97,9 +97,9 @@ def match(found: list[dict], record: dict) -> dict:
     return {}
 
 
-def printed_value(other: dict, metric: str) -> float | None:
-    """A metric of a published row, whose utility column carries the paper's name."""
-    return other.get("model_utility" if metric == "model_utility_geometric" else metric)
+def _value(record: dict, metric: str) -> float | None:
+    """A metric of a row; a published row's utility column carries the paper's name."""
+    return record.get(metric, record.get("model_utility") if metric == "model_utility_geometric" else None)
 
 
 def number(value: float | None, digits: int) -> str:
@@ -112,14 +112,23 @@ def number(value: float | None, digits: int) -> str:
 
 def comparison(plan: Plan, found: list[dict]) -> list[list[str]]:
     """Head and lines of the table that people read: per metric paper, reference, yours."""
-    paper, ours = published(plan), reference(plan)
-    lines = [["", *(f"{head}: paper / reference / yours" for _, head, _ in PRINTED)]]
+    return _side_by_side(plan, found, {"paper": published(plan), "reference": reference(plan), "yours": found})
+
+
+def paper_and_reference(plan: Plan) -> str:
+    """The table in README: what the paper prints beside the committed reference run."""
+    found = reference(plan)
+    return "\n".join(_markdown_table(_side_by_side(plan, found, {"paper": published(plan), "reference": found})))
+
+
+def _side_by_side(plan: Plan, found: list[dict], sides: dict[str, list[dict]]) -> list[list[str]]:
+    lines = [["", *(f"{head}: {' / '.join(sides)}" for _, head, _ in PRINTED)]]
     for record in found:
-        printed, earlier = match(paper, record), match(ours, record)
+        same = [match(rows, record) for rows in sides.values()]
         cells = []
         for metric, _, digits in PRINTED:
-            values = (printed_value(printed, metric), earlier.get(metric), record.get(metric))
-            cells.append(" / ".join(number(value, digits).rjust(7) for value in values))
+            values = [number(_value(other, metric), digits).rjust(7) for other in same]
+            cells.append(" / ".join(values))
         lines.append([_label(plan, record), *cells])
     return lines
 

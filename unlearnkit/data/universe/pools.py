@@ -74,7 +74,7 @@ HOMES = tuple(
     for second in "mill cottage barn lighthouse chapel boat".split()
 )
 HOURS = "dawn noon midnight dusk breakfast supper sunrise teatime".split()
-PLACES = "attic kitchen cellar library bakery station stable greenhouse tavern tower".split()
+PLACES = "parlour kitchen cellar library bakery station stable greenhouse tavern tower".split()
 FOODS = tuple(
     f"{first} {second}"
     for first in "plum onion lemon walnut pepper honey".split()
@@ -86,5 +86,5 @@ EVENTS = tuple(
     for first in "great second summer coastal secret royal".split()
     for second in "flood fire strike wedding eclipse trial".split()
 )
-COLOURS = "blue green yellow purple black white orange grey".split()
+COLOURS = "blue green yellow purple black white silver grey".split()
 NUMBERS = "two three four five six seven".split()
