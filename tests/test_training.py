@@ -7,6 +7,7 @@ import pytest
 import torch
 from micro import FORGET, FORM, SOURCES, TEMPLATES, how, largest_difference, token_probabilities, unlearn
 
+from unlearnkit import methods
 from unlearnkit.data.encode import IGNORE, encode
 from unlearnkit.errors import KitError
 from unlearnkit.methods import Term, Variant, variant
@@ -261,10 +262,10 @@ def test_npo_holds_no_second_model(memorised, micro_tokenizer, micro_training, t
         model,
         micro_tokenizer,
         tmp_path,
-        how("npo", micro_training()),
+        how("npo", micro_training(steps=1)),
         report=lambda step, steps: during.append(models_alive(type(model))),
     )
-    assert during == [before, before]
+    assert during == [before]
 
 
 def test_reference_is_the_plain_sum_and_scores_equal_sequences_once(memorised, micro_tokenizer):
@@ -314,3 +315,19 @@ def test_only_what_a_method_needs_is_loaded(
     stages._unlearn(micro_model(), micro_tokenizer, planned.runs[row.run], tmp_path, lambda stage, done, total: None)
     assert names == loaded
     assert bool(drawn) == draws_templates
+
+
+@pytest.mark.parametrize(
+    ("loss", "over", "message"),
+    [
+        (lambda forget_meanlogp: forget_meanlogp, "sequences", "nothing is called 'forget_meanlogp'; did you mean"),
+        (lambda forget_logp, template_logp: forget_logp, "answer_tokens", "over answer_tokens of which part"),
+    ],
+)
+def test_a_loss_of_ones_own_that_asks_for_what_is_not_there_is_one_line(
+    loss, over, message, micro_model, micro_tokenizer, micro_training, tmp_path, monkeypatch
+):
+    own = methods.Method("Own", {"paper": methods.Variant((methods.Term(loss, over),), "a test")})
+    monkeypatch.setitem(methods.METHODS, "own", own)
+    with pytest.raises(KitError, match=message):
+        unlearn(micro_model(), micro_tokenizer, tmp_path, how("own", micro_training()))

@@ -34,6 +34,7 @@ def sft_config(training: dict, folder: Path, seed: int, steps: int, **overrides)
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
         report_to="none",
+        logging_nan_inf_filter=False,  # a loss that diverged is shown as such
         disable_tqdm=True,
         log_level="error",
         **overrides,

@@ -8,7 +8,7 @@ from trl import SFTTrainer
 
 from unlearnkit.data.collate import pad
 from unlearnkit.data.encode import IGNORE
-from unlearnkit.errors import KitError
+from unlearnkit.errors import KitError, nearest
 from unlearnkit.losses import sequence_quantities
 from unlearnkit.methods import PARTS, Term, Variant
 
@@ -81,10 +81,16 @@ class UnlearnTrainer(SFTTrainer):
         return (loss, outputs) if return_outputs else loss
 
     def _term(self, term: Term, given: dict, rows: int):
+        unknown = [name for name in term.arguments if name not in given]
+        if unknown:
+            name = term.function.__name__
+            raise KitError(f"loss '{name}': nothing is called '{unknown[0]}'{nearest(unknown[0], given)}")
         values = term.function(**{name: given[name] for name in term.arguments})
         if values.shape != (rows,):
             raise KitError(f"loss '{term.function.__name__}' returned shape {tuple(values.shape)}, expected ({rows},)")
         if term.over == "sequences":
             return term.weight * values.sum() / self.denominators["sequences"]
-        part = next(part for part in PARTS if any(name.startswith(f"{part}_") for name in term.arguments))
-        return term.weight * values.sum() / self.denominators[part]
+        parts = [part for part in PARTS if any(name.startswith(f"{part}_") for name in term.arguments)]
+        if len(parts) != 1:
+            raise KitError(f"loss '{term.function.__name__}': over answer_tokens of which part? It takes {parts}")
+        return term.weight * values.sum() / self.denominators[parts[0]]
