@@ -58,7 +58,7 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
         f"({n_forget / n_full:.1%}); every row: one seed.",
     ]
     if not plan.params.paper_scale:
-        lines.append("Not the paper's scale: compare the order of rows and the distances, not the values.")
+        lines.append("Not the paper's scale; rows that differ by a few questions of D = k/n are not ordered by that.")
     for base_model in plan.params.base_models:
         seen = facts_seen(plan, base_model)
         if seen:
