@@ -339,6 +339,7 @@ def test_a_shipped_file_plans(planned, monkeypatch, tmp_path):
     if content.unlearn.selected:
         # Independent of whether the selection was committed already.
         chosen = {"chosen": {"learning_rate": 3e-4, "steps": 7}}
+        chosen["grid_key"] = plan.make_selection(content, "a test").key
         (tmp_path / "chosen.json").write_text(json.dumps(chosen))
         monkeypatch.setattr(plan, "selection_file", lambda _: tmp_path / "chosen.json")
     made = make()
@@ -362,6 +363,15 @@ def test_a_missing_selection_says_how_to_make_it(planned, monkeypatch, tmp_path)
         f"{name}.yaml: unlearn.selected is true but params/{name}.selected.json does not exist; "
         f"run: make select TABLE={content.table} PROFILE={content.profile}"
     )
+
+
+def test_a_selection_that_was_made_for_other_parameters_is_refused():
+    content = params.read(ROOT / "params" / "tiny" / "table4.yaml").model_dump()
+    content["unlearn"]["batch_size"] = 4
+    with pytest.raises(
+        KitError, match=r"table4.selected.json was chosen for other parameters or data; run: make select"
+    ):
+        plan.make(params.parse(content, "tiny"), "tiny")
 
 
 def test_a_committed_selection_is_used():

@@ -107,6 +107,8 @@ def select(args) -> int:
             f"   {point['methods_that_keep']} of {point['methods']}"
         )
     print(f"chosen: learning rate {written['chosen']['learning_rate']:g}, {written['chosen']['steps']} steps")
+    if written["at_edge"]:
+        print(f"at the edge of the grid in {' and '.join(written['at_edge'])}: the best may lie beyond")
     print(f"written to {plan.selection_file(content)}")
     return 0
 

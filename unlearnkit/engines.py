@@ -19,8 +19,6 @@ from unlearnkit.errors import KitError
 from unlearnkit.plan import Run
 
 QUIET = {
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "TRL_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "PYTHONWARNINGS": "ignore",
 }

@@ -88,15 +88,16 @@ def _batches(encoded: list[list[Encoded]], tokens_per_batch: int) -> Iterator[li
     """Indices of questions with similar prompts; scoring a batch stays within the budget of padded tokens."""
     order = sorted(range(len(encoded)), key=lambda i: (encoded[i][0].prompt_length, len(encoded[i]), i))
     batch: list[int] = []
-    rows = longest = 0
+    rows = prompt = answer = 0  # padded: every row is as wide as the longest prompt and the longest answer together
     for index in order:
         answers = encoded[index]
-        length = max(len(answer.input_ids) for answer in answers)
-        if batch and max(longest, length) * (rows + len(answers)) > tokens_per_batch:
+        longest = max(len(one.answer_ids) for one in answers)
+        width = max(prompt, answers[0].prompt_length) + max(answer, longest)
+        if batch and width * (rows + len(answers)) > tokens_per_batch:
             yield batch
-            batch, rows, longest = [], 0, 0
+            batch, rows, prompt, answer = [], 0, 0, 0
         batch.append(index)
-        rows, longest = rows + len(answers), max(longest, length)
+        rows, prompt, answer = rows + len(answers), max(prompt, answers[0].prompt_length), max(answer, longest)
     if batch:
         yield batch
 

@@ -52,14 +52,14 @@ def build(architecture: dict, tokenizer, seed: int):
     return AutoModelForCausalLM.from_config(config)
 
 
-def load(source: str | Path, revision: str | None = None, dtype: str = "float32"):
+def load(source: str | Path, revision: str | None = None):
     """(model, tokenizer) from a folder or the hub. KitError: nothing to load there."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
-        model = AutoModelForCausalLM.from_pretrained(source, revision=revision, dtype=getattr(torch, dtype))
+        model = AutoModelForCausalLM.from_pretrained(source, revision=revision, dtype=torch.float32)
     except (OSError, ValueError) as error:
         raise KitError(f"no model can be loaded from '{source}': {str(error).splitlines()[0]}") from error
     # A tensor inside the mapped file may start at any byte, and CPU kernels then round differently. In memory of its

@@ -146,9 +146,10 @@ class _Family:
             "unlearn": unlearn,
             "sets": list(EVALUATED_SETS),
             "evaluation": self.plan.params.evaluation.model_dump(),
-            "seed": self.plan.params.seed,
             **changes,
         }
+        if unlearn:
+            spec["seed"] = self.plan.params.seed
         if unlearn and "template" in unlearn["parts"]:
             with at(f"{self.plan.where}: data.source"):
                 spec["templates_fingerprint"] = templates.fingerprint(self.plan.params.data.source)
@@ -177,7 +178,13 @@ def _training(content: params.Params, where: str) -> dict:
                 f"{where}: unlearn.selected is true but {paths.shown(file)} does not exist; "
                 f"run: make select TABLE={content.table} PROFILE={content.profile}"
             )
-        chosen = json.loads(file.read_text(encoding="utf-8"))["chosen"]
+        selection = json.loads(file.read_text(encoding="utf-8"))
+        if selection["grid_key"] != make_selection(content, where).key:
+            raise KitError(
+                f"{where}: {paths.shown(file)} was chosen for other parameters or data; "
+                f"run: make select TABLE={content.table} PROFILE={content.profile}"
+            )
+        chosen = selection["chosen"]
         training |= {"learning_rate": chosen["learning_rate"], "steps": chosen["steps"]}
     return training
 

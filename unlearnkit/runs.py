@@ -26,9 +26,7 @@ from unlearnkit.errors import KitError
 from unlearnkit.plan import Run
 
 # Modules that only show numbers; a run does not become stale when one of them changes.
-SHOWS_ONLY = set(
-    "__main__ audit claims cli engines notebook plots progress report rescore select tables text verify".split()
-)
+SHOWS_ONLY = set("__main__ claims cli engines notebook plots progress report rescore select tables text verify".split())
 LIBRARIES = (
     "torch",
     "transformers",
@@ -142,6 +140,7 @@ def commit() -> dict:
 
     head = git("rev-parse", "HEAD")
     changed = git("status", "--porcelain", "--untracked-files=no", "--", str(paths.ROOT))
+    changed = changed or git("status", "--porcelain", "--", str(paths.PACKAGE))  # here a new file counts too
     return {"commit": head, "dirty": bool(changed) if head else None}
 
 

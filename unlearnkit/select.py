@@ -7,7 +7,9 @@ counts as D = 1. The smallest mean wins; a tie goes to fewer steps, then to the 
 
 from unlearnkit import plan as planning
 from unlearnkit import runs
+from unlearnkit.errors import KitError
 from unlearnkit.metrics.samples import tofu_metrics
+from unlearnkit.params import Selection
 from unlearnkit.plan import Plan
 
 
@@ -64,7 +66,15 @@ def choose(found: list[dict]) -> tuple[dict, list[dict]]:
         for (rate, steps), members in groups.items()
     ]
     means.sort(key=lambda mean: (mean["mean_counted_d"], mean["steps"], mean["learning_rate"]))
+    if not means[0]["methods_that_keep"]:
+        raise KitError("selection: at no point of the grid does any method keep enough retain ROUGE-L; lower the rates")
     return means[0], means
+
+
+def at_edge(chosen: dict, grid: Selection) -> list[str]:
+    """The axes of the grid on which the chosen point is the last one: the best may lie beyond."""
+    axes = {"learning_rate": grid.learning_rates, "steps": grid.steps}
+    return [name for name, values in axes.items() if chosen[name] in (min(values), max(values))]
 
 
 def write(plan: Plan) -> dict:
@@ -74,6 +84,7 @@ def write(plan: Plan) -> dict:
     content = {
         "rule": " ".join(__doc__.split("The rule: ")[1].split()),
         "chosen": chosen,
+        "at_edge": at_edge(chosen, plan.params.selection),
         "grid": means,
         "points": found,
         "grid_key": plan.key,
