@@ -39,7 +39,7 @@ help:
 	@echo "  make notebook     open the notebooks in JupyterLab (no cost; also: make lab)"
 	@echo "  make select       choose learning rate and last step for TABLE=table4 (several times the table)"
 	@echo "  make reference    copy finished results of TABLE=table4 to results/reference (seconds; needs a clean git tree)"
-	@echo "  make verify       check the committed results against the published numbers (seconds)"
+	@echo "  make verify       recompute the committed results from their samples (seconds)"
 	@echo "  make test         the test suite (under 5 min on 2 cores)"
 	@echo "  make test-slow    the second suite: trains models, executes notebooks (longer)"
 	@echo "  make lint         ruff, and notebooks without outputs (seconds); make format mends both"
@@ -101,7 +101,7 @@ all: ready
 
 select: ready
 	@$(call needs-params,$(TABLE))
-	@"$(BIN)/unlearnkit" select $(PARAMS)
+	@"$(BIN)/unlearnkit" select $(PARAMS) $(if $(WORKERS),--workers "$(WORKERS)") $(if $(filter 1,$(FRESH)),--fresh)
 
 reference: ready
 	@$(call needs-params,$(TABLE))

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -123,3 +124,14 @@ def test_readme_shows_the_committed_table() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = readme.split("<!-- table4 -->")[1].split("<!-- /table4 -->")[0].strip()
     assert shown == text.paper_and_reference(plan.make(params.read(ROOT / path), path))
+
+
+def test_importing_the_package_switches_telemetry_off() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    code = "import os, unlearnkit; print(os.environ['HF_HUB_DISABLE_TELEMETRY'])"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"
+
+
+def test_no_placeholder_is_left_in_readme() -> None:
+    assert not re.search(r"\b(TODO|TBD|FIXME|[A-Z]{4,}TIME)\b", (ROOT / "README.md").read_text(encoding="utf-8"))

@@ -112,12 +112,12 @@ def test_a_failed_row_is_shown_with_its_reason_and_the_others_go_on(finished, tm
     assert process.returncode == 1
     assert "nothing is truncated" in err and "Traceback" not in err
     monkeypatch.setenv("UNLEARNKIT_LOCAL", str(local))
-    table = tables.read_csv(local / "failing" / "table4" / "table.csv")
+    table = tables.read_csv(local / "failing" / "table4.incomplete" / "table.csv")
     status = {row["method"]: row["status"] for row in table}
     assert status["original"] == status["retain"] == "ok"
     assert status["ga"] == status["flat_tv"] == "failed"
     assert "exceed max_length 12" in next(row["reason"] for row in table if row["method"] == "ga")
-    assert not (local / "failing" / "table4" / "manifest.json").exists()
+    assert not (local / "failing" / "table4").exists(), "only a complete table takes the result's place"
 
 
 def papermill(local: Path, out: Path, *options: str) -> subprocess.CompletedProcess:

@@ -16,8 +16,10 @@ def table(args) -> int:
     planned = plan.make(content, str(args.params_file))
     wanted = _wanted(planned, args)
     if args.fresh:
+        named = {row.run for row in planned.rows if args.rows and row.method in args.rows.split(",")}
         for run in wanted:
-            runs.remove(runs.folder(run))
+            if not args.rows or run.key in named:
+                runs.remove(runs.folder(run))
     missing = [run for run in wanted if not runs.is_complete(run)]
     if not missing and not args.rows_only and report.is_current(planned):
         print((report.folder(planned) / "table.md").read_text(encoding="utf-8"))
@@ -32,10 +34,10 @@ def table(args) -> int:
     if args.rows_only:
         return 1 if failed else 0
     print("writing table, figures and notebook", flush=True)
-    found, problem = report.write(planned, failed)
+    found, problem, folder = report.write(planned, failed)
     print()
     print(text.markdown(planned, found))
-    print(f"written to {report.folder(planned)}")
+    print(f"written to {folder}")
     for record in found:
         if record["status"] == "failed":
             print(f"failed: {record['base_model']}/{record['method']}: {record['reason']}", file=sys.stderr)
@@ -88,12 +90,15 @@ def _describe(planned, run) -> str:
 
 def select(args) -> int:
     """Choose learning rate and steps on the validation authors and write them beside the parameter file."""
-    from unlearnkit import engines, params, plan, progress
+    from unlearnkit import engines, params, plan, progress, runs
     from unlearnkit import select as selection
 
     content = params.read(args.params_file)
     planned = plan.make_selection(content, str(args.params_file))
     wanted = list(planned.runs.values())
+    if args.fresh:
+        for run in wanted:
+            runs.remove(runs.folder(run))
     display = progress.Display(wanted, lambda run: _describe(planned, run))
     failed = engines.execute_all(wanted, args.workers, display)
     display.close()
@@ -159,8 +164,17 @@ def rescore(args) -> int:
     return 0
 
 
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not at least 1")
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="unlearnkit", description="Regenerates the tables of four unlearning papers.")
+    parser = argparse.ArgumentParser(
+        prog="unlearnkit", description="Regenerates tables of papers on unlearning in language models."
+    )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     def verb(function, name: str) -> argparse.ArgumentParser:
@@ -173,18 +187,23 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("params_file", type=Path, help="params/<profile>/<table>.yaml")
 
     def workers(added: argparse.ArgumentParser) -> None:
-        added.add_argument("--workers", type=int, help="processes; default: one per GPU, or per core without GPU")
+        added.add_argument("--workers", type=_positive, help="processes; default: one per GPU, or per core without GPU")
 
     added = verb(table, "table")
     params_file(added)
     workers(added)
     added.add_argument("--rows", help="only these rows, separated by commas, e.g. npo,flat_kl")
     added.add_argument("--model", help="only this base model")
-    added.add_argument("--fresh", action="store_true", help="forget the finished runs of these rows and compute anew")
+    added.add_argument(
+        "--fresh",
+        action="store_true",
+        help="compute anew: everything, or with --rows these rows, from the models that are there",
+    )
     added.add_argument("--rows-only", action="store_true", help="compute runs, write no result folder")
     added = verb(select, "select")
     params_file(added)
     workers(added)
+    added.add_argument("--fresh", action="store_true", help="compute every run of the grid anew")
     params_file(verb(reference, "reference"))
     verb(verify, "verify")
     verb(methods, "methods").add_argument("--json", action="store_true", help="as JSON")

@@ -15,7 +15,7 @@ from unlearnkit import claims, paths, plots, runs, tables, text
 from unlearnkit.errors import KitError
 from unlearnkit.metrics.samples import truth_ratios
 from unlearnkit.metrics.tofu import forget_quality
-from unlearnkit.plan import Plan
+from unlearnkit.plan import Plan, selection_file
 
 NOTEBOOKS = {"table4": "04_flat_table4_tofu.ipynb"}
 
@@ -33,10 +33,11 @@ def notebook(table: str) -> Path:
 
 def _shown_by(plan: Plan) -> str:
     """Hash of everything that decides how results look: the package, the notebook, printed and reference numbers."""
-    parts = hashlib.sha256()
+    parts = hashlib.sha256(plan.params.model_dump_json().encode())
     sources = [*sorted(paths.PACKAGE.rglob("*.py")), notebook(plan.params.table)]
     sources += sorted(paths.results("published").glob("*.csv"))
     sources.append(paths.results("reference") / plan.params.profile / plan.params.table / "table.csv")
+    sources.append(selection_file(plan.params))
     for path in sources:
         if path.is_file():
             parts.update(path.read_bytes())
@@ -66,22 +67,26 @@ def _same(path: Path, digest: str) -> bool:
     return path.is_file() and runs.sha256(path) == digest
 
 
-def write(plan: Plan, failed: dict[str, str]) -> tuple[list[dict], str | None]:
-    """Write the result folder; returns the table's records and, if the notebook failed, why.
+def write(plan: Plan, failed: dict[str, str]) -> tuple[list[dict], str | None, Path]:
+    """Write the result folder; returns the table's records, why the notebook failed if it did, and the folder.
 
-    The notebook is executed, and the folder closed with its manifest, only when every row is there.
+    The notebook is executed, and the folder closed with its manifest, only when every row is there. What is not
+    complete goes beside the result, to <table>.incomplete, and a complete result stays.
     """
     target = folder(plan)
-    partial = target.with_name(target.name + ".partial")
+    partial, incomplete = (target.with_name(f"{target.name}.{end}") for end in ("partial", "incomplete"))
     runs.remove(partial)
     found = assemble(plan, failed, partial)
     complete = all(record["status"] not in ("failed", "missing") for record in found)
     problem = _execute_notebook(plan, partial) if complete else None
+    runs.remove(incomplete)
     if complete and problem is None:
         runs.write_json(partial / "manifest.json", _manifest(plan, partial))
-    runs.remove(target)
+        runs.remove(target)
+    else:
+        target = incomplete
     partial.rename(target)
-    return found, problem
+    return found, problem, target
 
 
 def assemble(plan: Plan, failed: dict[str, str], target: Path) -> list[dict]:
@@ -94,9 +99,10 @@ def assemble(plan: Plan, failed: dict[str, str], target: Path) -> list[dict]:
     runs.write_json(target / "metrics.json", {row.name: record for row, record in zip(plan.rows, found, strict=True)})
     runs.write_json(target / "parameters.json", plan.params.model_dump())
     _copy_rows(plan, target)
-    verdicts = claims.verdicts(_for_claims(found), plan.params.paper_scale, _published_for_claims())
-    runs.write_json(target / "verdict.json", verdicts)
-    (target / "verdict.md").write_text(claims.to_markdown(verdicts), encoding="utf-8")
+    checked = verdicts(found, plan.params.paper_scale)
+    runs.write_json(target / "verdict.json", checked)
+    one_seed = "Every row is one seed: a verdict that hangs on a small difference may turn with the next.\n\n"
+    (target / "verdict.md").write_text(one_seed + claims.to_markdown(checked), encoding="utf-8")
     write_figures(target, " ".join(text.caption(plan, found)[:2]))
     return found
 
@@ -110,14 +116,19 @@ def _copy_rows(plan: Plan, target: Path) -> None:
             for name in ("samples.jsonl.gz", "trajectory.json", "manifest.json"):
                 if (runs.folder(run) / name).is_file():
                     shutil.copyfile(runs.folder(run) / name, to / name)
+    (target / "models").mkdir()
+    for run in plan.runs.values():
+        if run.kind != "row" and runs.is_complete(run):
+            shutil.copyfile(
+                runs.folder(run) / "manifest.json", target / "models" / f"{tables.row_folder(run.name)}.json"
+            )
 
 
-def _for_claims(found: list[dict]) -> list[dict]:
-    return [record | {"model_utility": record.get("model_utility_geometric")} for record in found]
-
-
-def _published_for_claims() -> list[dict]:
-    return claims.read_published(paths.results("published") / "flat_table4.csv")
+def verdicts(found: list[dict], paper_scale: bool) -> list[dict]:
+    """The paper's claims, checked on the printed numbers and on these rows."""
+    ours = [record | {"model_utility": record.get("model_utility_geometric")} for record in found]
+    printed = claims.read_published(paths.results("published") / "flat_table4.csv")
+    return claims.verdicts(ours, paper_scale, printed)
 
 
 def read_rows(result: Path) -> list[dict]:

@@ -78,7 +78,10 @@ def at_edge(chosen: dict, grid: Selection) -> list[str]:
 
 
 def write(plan: Plan) -> dict:
-    """Choose and write the selection beside the parameter file; returns its content."""
+    """Choose and write the selection beside the parameter file; returns its content. KitError: stale runs."""
+    stale = [run.name for run in plan.runs.values() if runs.manifest(run)["source_hash"] != runs.source_hash()]
+    if stale:
+        raise KitError(f"{len(stale)} runs of the grid were made by other code, e.g. {stale[0]}; run with FRESH=1")
     found = points(plan)
     chosen, means = choose(found)
     content = {

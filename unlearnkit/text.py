@@ -71,7 +71,8 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
             "that train on forget data only."
         )
     lines.append(
-        "FQ: p-value of a two-sample KS test on truth ratios against the retain model. MU: harmonic mean of nine "
+        "FQ: p-value of a two-sample KS test on truth ratios against the retain model, questions taken as independent. "
+        "MU: harmonic mean of nine "
         "parts, geometric truth ratio. F-RL, R-RL: ROUGE-L recall; F-RL's ideal is the retain model's, not zero."
     )
     lines += [f"Not pinned: the newest {name} of the hub was used." for name in unpinned(plan)]

@@ -1,4 +1,4 @@
-"""`unlearnkit verify`: every number of the committed results, recomputed from the committed samples.
+"""`unlearnkit verify`: metrics and verdicts of the committed results, recomputed from the committed samples.
 
 And `make_reference`, which puts a finished result there, only from committed code.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 from unlearnkit import paths, report, runs, tables
 from unlearnkit.errors import KitError
 from unlearnkit.metrics.samples import tofu_metrics
+from unlearnkit.metrics.tofu import rouge_l_recall
 from unlearnkit.plan import Plan
 
 
@@ -30,24 +31,47 @@ def verify_all() -> tuple[list[str], bool]:
 
 
 def problems_of(result: Path) -> list[str]:
-    """What is wrong with a result folder; empty where every file and number is as it was written."""
+    """What is wrong with a result folder; empty where every file and number is as it was written.
+
+    From the samples: ROUGE-L from the answers themselves, all metrics of table.csv and metrics.json, the verdicts.
+    """
     manifest = json.loads((result / "manifest.json").read_text(encoding="utf-8"))
     problems = [f"{name}: missing or changed" for name in report.changed_files(result, manifest)]
+    table = tables.read_csv(result / "table.csv")
+    stored = json.loads((result / "metrics.json").read_text(encoding="utf-8"))
     samples = {
-        path.parent.name: runs.read_samples(path) for path in sorted((result / "rows").glob("*/samples.jsonl.gz"))
+        path.parent.name.replace("__", "/"): runs.read_samples(path)
+        for path in sorted((result / "rows").glob("*/samples.jsonl.gz"))
     }
-    for record in tables.read_csv(result / "table.csv"):
+    for record in table:
         suffix = "" if record["variant"] == "paper" else f"_{record['variant']}"
-        name = tables.row_folder(f"{record['base_model']}/{record['method']}{suffix}")
-        retain = tables.row_folder(f"{record['base_model']}/retain")
+        name, retain = f"{record['base_model']}/{record['method']}{suffix}", f"{record['base_model']}/retain"
         if name not in samples or retain not in samples:
             problems.append(f"table.csv, row {name}: no samples")
             continue
-        again = tofu_metrics(samples[name], samples[retain])
-        for metric, value in again.items():
-            if record.get(metric) != value:
-                problems.append(f"table.csv, row {name}, {metric}: {record.get(metric)} instead of {value}")
-    return problems
+        problems += [f"row {name}, {line}" for line in _other_rouge_l(samples[name])]
+        for metric, value in tofu_metrics(samples[name], samples[retain]).items():
+            for file, found in (("table.csv", record.get(metric)), ("metrics.json", stored[name].get(metric))):
+                if found != value:
+                    problems.append(f"{file}, row {name}, {metric}: {found} instead of {value}")
+    return problems + _other_verdicts(result, table)
+
+
+def _other_rouge_l(samples: list[dict]) -> list[str]:
+    """Samples whose ROUGE-L does not follow from their answers; those stored without text cannot be checked."""
+    return [
+        f"{sample['set']} {sample['item']}: ROUGE-L {sample['rouge_l_recall']} does not follow from its answer"
+        for sample in samples
+        if "generation" in sample
+        and rouge_l_recall(sample["reference"], sample["generation"]) != sample["rouge_l_recall"]
+    ]
+
+
+def _other_verdicts(result: Path, table: list[dict]) -> list[str]:
+    paper_scale = json.loads((result / "parameters.json").read_text(encoding="utf-8"))["paper_scale"]
+    again = report.verdicts(table, paper_scale)
+    same = again == json.loads((result / "verdict.json").read_text(encoding="utf-8"))
+    return [] if same else ["verdict.json does not follow from table.csv"]
 
 
 def make_reference(plan: Plan) -> Path:
@@ -55,15 +79,13 @@ def make_reference(plan: Plan) -> Path:
     source = report.folder(plan)
     if not report.is_current(plan):
         raise KitError(f"{source}: not finished or not current; run: make {plan.params.table} first")
-    dirty = []
-    for row in plan.rows:
-        manifest = runs.manifest(plan.runs[row.run])
+    made = {run.name: runs.manifest(run) for run in plan.runs.values()}
+    made["the table"] = json.loads((source / "manifest.json").read_text(encoding="utf-8"))
+    for name, manifest in made.items():
         if manifest["dirty"] or manifest["commit"] is None:
-            dirty.append(row.name)
+            raise KitError(f"{name} was made by uncommitted code; commit, then run with FRESH=1")
         if manifest["source_hash"] != runs.source_hash():
-            raise KitError(f"row {row.name} is stale: it was made by other code; run with FRESH=1")
-    if dirty:
-        raise KitError(f"rows made by uncommitted code: {', '.join(dirty)}; commit, then run with FRESH=1")
+            raise KitError(f"{name} is stale: it was made by other code; run with FRESH=1")
     target = paths.results("reference") / plan.params.profile / plan.params.table
     with runs.renamed_when_complete(target) as partial:
         shutil.copytree(source, partial)

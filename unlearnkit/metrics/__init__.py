@@ -1,5 +1,5 @@
 """The metrics of the tables: one entry each, with title, unit, direction, range, ideal and source.
-Tables, figures and verdicts read this dictionary; the numbers come from `tofu` and `samples` beside it.
+What a reader needs to judge a number; notebooks show it. The numbers come from `tofu` and `samples` beside it.
 A key says set and metric (`forget_rouge_l_recall`); without a set it belongs to the whole run."""
 
 from dataclasses import dataclass
