@@ -16,8 +16,8 @@ COLLAPSED_BELOW = 0.5  # of the original model's retain ROUGE-L
 
 
 def row_folder(name: str) -> str:
-    """A row's folder inside a result folder."""
-    return name.replace("/", "__")
+    """A row's folder, or a model's file name, inside a result folder."""
+    return name.replace("/", "__").replace(" ", "_")
 
 
 def row_samples(row: Row) -> list[dict]:
