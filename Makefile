@@ -31,17 +31,17 @@ needs-params = $(if $(filter $(1),$(TABLES)),,echo "$(missing); \
 .PHONY: help setup ready all select reference verify test test-slow lint format notebook lab clean
 
 help:
-	@echo "unlearnkit: regenerates the tables of four papers on LLM unlearning"
+	@echo "unlearnkit: regenerates tables of papers on LLM unlearning; this version: Table 4 of FLAT"
 	@echo
 	@echo "  make setup        create $(VENV) (2 to 5 min and 2 GB of disk; with an NVIDIA GPU several GB more)"
 	@echo "  make table4       one table, table1 ... table10 (tiny: 5 min on 2 cores; finished rows cost nothing)"
 	@echo "  make all          every table of the profile (tiny: the sum of the above; small: hours; paper: GPU days)"
 	@echo "  make notebook     open the notebooks in JupyterLab (no cost; also: make lab)"
-	@echo "  make select       choose learning rate and last step for TABLE=table4 (several times the table)"
+	@echo "  make select       choose learning rate and last step for TABLE=table4 (tiny: 5 min on 2 cores)"
 	@echo "  make reference    copy finished results of TABLE=table4 to results/reference (seconds; needs a clean git tree)"
 	@echo "  make verify       recompute the committed results from their samples (seconds)"
-	@echo "  make test         the test suite (under 5 min on 2 cores)"
-	@echo "  make test-slow    the second suite: trains models, executes notebooks (longer)"
+	@echo "  make test         the test suite (1 min on 2 cores)"
+	@echo "  make test-slow    the second suite: trains models, executes notebooks (7 min)"
 	@echo "  make lint         ruff, and notebooks without outputs (seconds); make format mends both"
 	@echo "  make clean        show what would be deleted: results/local only; with YES=1 delete it"
 	@echo
