@@ -5,21 +5,19 @@ import json
 import sys
 from pathlib import Path
 
-from unlearnkit.errors import KitError
+from unlearnkit.errors import KitError, nearest
 
 
 def table(args) -> int:
     """Compute what is missing of a table and print it."""
-    from unlearnkit import engines, params, plan, progress, report, runs, text
+    from unlearnkit import params, plan, report, runs, text
 
     content = params.read(args.params_file)
     planned = plan.make(content, str(args.params_file))
     wanted = _wanted(planned, args)
     if args.fresh:
         named = {row.run for row in planned.rows if args.rows and row.method in args.rows.split(",")}
-        for run in wanted:
-            if not args.rows or run.key in named:
-                runs.remove(runs.folder(run))
+        _forget([run for run in wanted if not args.rows or run.key in named])
     missing = [run for run in wanted if not runs.is_complete(run)]
     if not missing and not args.rows_only and report.is_current(planned):
         print((report.folder(planned) / "table.md").read_text(encoding="utf-8"))
@@ -28,9 +26,7 @@ def table(args) -> int:
     failed = {}
     if missing:
         print(f"{content.title}: {len(missing)} of {len(wanted)} runs to do ({content.cost})", flush=True)
-        display = progress.Display(wanted, lambda run: _describe(planned, run))
-        failed = engines.execute_all(wanted, args.workers, display)
-        display.close()
+        failed = _execute(planned, wanted, args.workers)
     if args.rows_only:
         return 1 if failed else 0
     print("writing table, figures and notebook", flush=True)
@@ -51,10 +47,9 @@ def table(args) -> int:
 def _wanted(planned, args) -> list:
     """The runs behind the rows that were asked for, each after what it needs."""
     from unlearnkit import tables
-    from unlearnkit.errors import nearest
 
     names = args.rows.split(",") if args.rows else None
-    tables.check_rows(planned, names or [], planned.where)
+    tables.check_rows(planned, names or [])
     if args.model and args.model not in planned.params.base_models:
         raise KitError(
             f"{planned.where}: no base model '{args.model}'{nearest(args.model, planned.params.base_models)}"
@@ -70,6 +65,24 @@ def _wanted(planned, args) -> list:
                 keys.add(need)
                 todo.append(need)
     return [run for run in planned.runs.values() if run.key in keys]
+
+
+def _forget(wanted: list) -> None:
+    from unlearnkit import runs
+
+    for run in wanted:
+        runs.remove(runs.folder(run))
+
+
+def _execute(planned, wanted: list, workers: int | None) -> dict[str, str]:
+    """Execute runs under a progress display; key -> reason of those that failed."""
+    from unlearnkit import engines, progress
+
+    display = progress.Display(wanted, lambda run: _describe(planned, run))
+    try:
+        return engines.execute_all(wanted, workers, display)
+    finally:
+        display.close()
 
 
 def _describe(planned, run) -> str:
@@ -90,18 +103,15 @@ def _describe(planned, run) -> str:
 
 def select(args) -> int:
     """Choose learning rate and steps on the validation authors and write them beside the parameter file."""
-    from unlearnkit import engines, params, plan, progress, runs
+    from unlearnkit import params, plan
     from unlearnkit import select as selection
 
     content = params.read(args.params_file)
     planned = plan.make_selection(content, str(args.params_file))
     wanted = list(planned.runs.values())
     if args.fresh:
-        for run in wanted:
-            runs.remove(runs.folder(run))
-    display = progress.Display(wanted, lambda run: _describe(planned, run))
-    failed = engines.execute_all(wanted, args.workers, display)
-    display.close()
+        _forget(wanted)
+    failed = _execute(planned, wanted, args.workers)
     if failed:
         raise KitError(f"{len(failed)} runs of the grid failed; nothing was chosen")
     written = selection.write(planned)
@@ -129,7 +139,7 @@ def reference(args) -> int:
 
 
 def verify(args) -> int:
-    """Recompute every stored number from the stored samples and compare."""
+    """Recompute metrics and verdicts of the committed results from their samples and compare."""
     from unlearnkit import verify as verification
 
     lines, good = verification.verify_all()

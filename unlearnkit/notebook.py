@@ -11,9 +11,9 @@ from pathlib import Path
 
 import yaml
 
-from unlearnkit import paths, report, runs
+from unlearnkit import paths, report, runs, tables
 from unlearnkit.errors import KitError
-from unlearnkit.params import Params, parse, read
+from unlearnkit.params import parse, read
 from unlearnkit.plan import Plan, make
 
 # JupyterLab's optional progress widgets are not installed, and nothing here would use them.
@@ -82,7 +82,7 @@ def results(plan: Plan, result_folder: str | None) -> Path:
         with runs.renamed_when_complete(folder) as partial:
             report.assemble(plan, {}, partial)
         return folder
-    reference = paths.results("reference") / plan.params.profile / plan.params.table
+    reference = tables.reference_folder(plan)
     if not (reference / "table.csv").is_file():
         raise KitError(f"no results yet; run: make {plan.params.table} PROFILE={plan.params.profile}")
     return reference
@@ -93,6 +93,3 @@ def show_source(function) -> None:
     from IPython.display import Code, display
 
     display(Code(inspect.getsource(function), language="python"))
-
-
-__all__ = ["Params", "parameters", "results", "run_table", "show_source"]

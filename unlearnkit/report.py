@@ -36,7 +36,7 @@ def _shown_by(plan: Plan) -> str:
     parts = hashlib.sha256(plan.params.model_dump_json().encode())
     sources = [*sorted(paths.PACKAGE.rglob("*.py")), notebook(plan.params.table)]
     sources += sorted(paths.results("published").glob("*.csv"))
-    sources.append(paths.results("reference") / plan.params.profile / plan.params.table / "table.csv")
+    sources.append(tables.reference_folder(plan) / "table.csv")
     sources.append(selection_file(plan.params))
     for path in sources:
         if path.is_file():
@@ -178,11 +178,7 @@ def _execute_notebook(plan: Plan, result: Path) -> str | None:
     command += ["--cwd", str(paths.ROOT), "--no-progress-bar"]
     for name, value in parameters.items():
         command += ["-p", name, value]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-    )
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode == 0:
         _without_traces(result / source.name)
         return None

@@ -11,6 +11,7 @@ from unlearnkit.errors import KitError
 from unlearnkit.metrics.samples import tofu_metrics
 from unlearnkit.params import Selection
 from unlearnkit.plan import Plan
+from unlearnkit.tables import row_samples, samples_file
 
 
 def points(plan: Plan) -> list[dict]:
@@ -20,16 +21,14 @@ def points(plan: Plan) -> list[dict]:
     for base_model in plan.params.base_models:
         rows = [row for row in plan.rows if row.base_model == base_model]
         original, retain = (next(row for row in rows if row.method == name) for name in ("original", "retain"))
-        retain_samples = runs.read_samples(runs.folder(retain.run, "row") / "samples.jsonl.gz")
-        at_start = tofu_metrics(
-            runs.read_samples(runs.folder(original.run, "row") / "samples.jsonl.gz"), retain_samples
-        )
+        retain_samples = row_samples(retain)
+        at_start = tofu_metrics(row_samples(original), retain_samples)
         bound = grid.keep_retain_rouge_l * at_start["retain_rouge_l_recall"]
         for row in rows:
             if row.training is None:
                 continue
             for steps in sorted(grid.steps):
-                samples = runs.read_samples(runs.folder(row.run, "row") / f"samples-{steps}.jsonl.gz")
+                samples = runs.read_samples(samples_file(row.run, f"samples-{steps}.jsonl.gz"))
                 metrics = tofu_metrics(samples, retain_samples)
                 kept = metrics["retain_rouge_l_recall"] >= bound
                 found.append(

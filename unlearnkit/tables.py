@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from unlearnkit import runs
+from unlearnkit import paths, runs
 from unlearnkit.errors import KitError, nearest
 from unlearnkit.metrics.samples import tofu_metrics
 from unlearnkit.plan import Plan, Row
@@ -20,13 +20,23 @@ def row_folder(name: str) -> str:
     return name.replace("/", "__").replace(" ", "_")
 
 
+def reference_folder(plan: Plan) -> Path:
+    """Where our committed run of a table lies."""
+    return paths.results("reference") / plan.params.profile / plan.params.table
+
+
+def samples_file(key: str, name: str = "samples.jsonl.gz") -> Path:
+    """The samples of a row's run, or those that it took at one of its steps."""
+    return runs.folder(key, "row") / name
+
+
 def row_samples(row: Row) -> list[dict]:
-    return runs.read_samples(runs.folder(row.run, "row") / "samples.jsonl.gz")
+    return runs.read_samples(samples_file(row.run))
 
 
 def row_metrics(plan: Plan, row: Row) -> dict:
     """All metrics of a finished row; forget quality only once the retain model's samples are there too."""
-    retain = runs.folder(row.retain_run, "row") / "samples.jsonl.gz"
+    retain = samples_file(row.retain_run)
     return tofu_metrics(row_samples(row), runs.read_samples(retain) if retain.exists() else None)
 
 
@@ -113,9 +123,9 @@ def write_csv(path: Path, found: list[dict]) -> None:
         writer.writerows(found)
 
 
-def check_rows(plan: Plan, names: list[str], where: str) -> None:
+def check_rows(plan: Plan, names: list[str]) -> None:
     """KitError: a row was asked for that the table does not have."""
     have = list(dict.fromkeys(row.method for row in plan.rows))
     for name in names:
         if name not in have:
-            raise KitError(f"{where}: no row '{name}'{nearest(name, have)}")
+            raise KitError(f"{plan.where}: no row '{name}'{nearest(name, have)}")

@@ -5,7 +5,7 @@ from pathlib import Path
 from unlearnkit import paths
 from unlearnkit.data import tofu
 from unlearnkit.plan import Plan
-from unlearnkit.tables import read_csv
+from unlearnkit.tables import read_csv, reference_folder
 
 # The printed columns: metric of the kit, its short head, digits after the point.
 PRINTED = (
@@ -43,7 +43,7 @@ def published(plan: Plan) -> list[dict]:
 
 def reference(plan: Plan) -> list[dict]:
     """Our committed run of this table."""
-    return read_csv(paths.results("reference") / plan.params.profile / plan.params.table / "table.csv")
+    return read_csv(reference_folder(plan) / "table.csv")
 
 
 def caption(plan: Plan, found: list[dict]) -> list[str]:
@@ -72,8 +72,8 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
         )
     lines.append(
         "FQ: p-value of a two-sample KS test on truth ratios against the retain model, questions taken as independent. "
-        "MU: harmonic mean of nine "
-        "parts, geometric truth ratio. F-RL, R-RL: ROUGE-L recall; F-RL's ideal is the retain model's, not zero."
+        "MU: harmonic mean of nine parts, geometric truth ratio. F-RL, R-RL: ROUGE-L recall; "
+        "F-RL's ideal is the retain model's, not zero."
     )
     lines += [f"Not pinned: the newest {name} of the hub was used." for name in unpinned(plan)]
     if any(record["status"] == "collapsed" for record in found):

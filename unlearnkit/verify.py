@@ -86,7 +86,7 @@ def make_reference(plan: Plan) -> Path:
             raise KitError(f"{name} was made by uncommitted code; commit, then run with FRESH=1")
         if manifest["source_hash"] != runs.source_hash():
             raise KitError(f"{name} is stale: it was made by other code; run with FRESH=1")
-    target = paths.results("reference") / plan.params.profile / plan.params.table
+    target = tables.reference_folder(plan)
     with runs.renamed_when_complete(target) as partial:
         shutil.copytree(source, partial)
     return target
