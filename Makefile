@@ -19,6 +19,7 @@ TABLES := $(filter $(FOUND),$(ORDER)) $(filter-out $(ORDER),$(FOUND))
 PARAMS = params/$(PROFILE)/$(TABLE).yaml
 OPTIONS = $(if $(ROWS),--rows "$(ROWS)") $(if $(MODEL),--model "$(MODEL)") \
 	$(if $(WORKERS),--workers "$(WORKERS)") $(if $(filter 1,$(FRESH)),--fresh)
+OF_SPLIT = $(if $(SPLIT),--split "$(SPLIT)")
 
 # $(call needs-params,table4): one line and a failure where that table has no parameter file in this profile.
 missing = $(if $(1),params/$(PROFILE)/$(1).yaml does not exist,name a table: make $@ TABLE=table4)
@@ -28,7 +29,7 @@ needs-params = $(if $(filter $(1),$(TABLES)),,echo "$(missing); \
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SUFFIXES:
-.PHONY: help setup ready all select reference verify test test-slow lint format notebook lab clean
+.PHONY: help setup ready all select front reference verify test test-slow lint format notebook lab clean
 
 help:
 	@echo "unlearnkit: regenerates tables of papers on LLM unlearning; this version: Table 4 of FLAT"
@@ -38,6 +39,7 @@ help:
 	@echo "  make all          every table of the profile (tiny: the sum of the above; small: hours; paper: GPU days)"
 	@echo "  make notebook     open the notebooks in JupyterLab (no cost; also: make lab)"
 	@echo "  make select       choose learning rate and last step for TABLE=table4 (tiny: 5 min on 2 cores)"
+	@echo "  make front        draw forget quality against utility over the grid of TABLE=table4 (tiny: 7 min a base model)"
 	@echo "  make reference    copy finished results of TABLE=table4 to results/reference (seconds; needs a clean git tree)"
 	@echo "  make verify       recompute the committed results from their samples (seconds)"
 	@echo "  make test         the test suite (1 min on 2 cores)"
@@ -93,19 +95,19 @@ ready:
 
 table%: ready
 	@$(call needs-params,$@)
-	@"$(BIN)/unlearnkit" table params/$(PROFILE)/$@.yaml $(OPTIONS)
+	@"$(BIN)/unlearnkit" table params/$(PROFILE)/$@.yaml $(OPTIONS) $(OF_SPLIT)
 
 all: ready
 	@[ -n "$(strip $(TABLES))" ] || { echo "no parameter files in params/$(PROFILE)" >&2; exit 1; }
 	@$(MAKE) --no-print-directory --keep-going $(TABLES)
 
-select: ready
+select front: ready
 	@$(call needs-params,$(TABLE))
-	@"$(BIN)/unlearnkit" select $(PARAMS) $(if $(WORKERS),--workers "$(WORKERS)") $(if $(filter 1,$(FRESH)),--fresh)
+	@"$(BIN)/unlearnkit" $@ $(PARAMS) $(OPTIONS)
 
 reference: ready
 	@$(call needs-params,$(TABLE))
-	@"$(BIN)/unlearnkit" reference $(PARAMS)
+	@"$(BIN)/unlearnkit" reference $(PARAMS) $(OF_SPLIT) $(if $(filter 1,$(FRONT)),--front)
 
 verify: ready
 	@"$(BIN)/unlearnkit" verify

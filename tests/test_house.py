@@ -16,12 +16,15 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # A module imports from its own line and from the lines above it.
 LAYERS = (
+    ("schema",),
     ("params",),
     ("data",),
     ("losses",),
     ("methods", "models", "training"),
     ("evaluation", "metrics"),
-    ("checks", "plan", "runs", "stages"),
+    ("checks",),
+    ("planned",),
+    ("plan", "grid", "runs", "stages"),
     ("engines",),
     ("tables", "plots", "claims", "progress", "rescore", "select"),
     ("text",),

@@ -11,7 +11,7 @@ from pathlib import Path
 from unlearnkit import methods
 from unlearnkit.data import prompts, tofu
 from unlearnkit.errors import KitError, nearest
-from unlearnkit.params import BaseModelParams, Data, Params, RowParams
+from unlearnkit.schema import BaseModelParams, Data, Params, RowParams
 
 REFERENCE_ROWS = {
     "base": "Base LLM",
@@ -37,12 +37,12 @@ def check(content: Params, where: str) -> None:
         _check_data(content)
         for name, base_model in content.base_models.items():
             _check_base_model(f"base_models.{name}", base_model, content.data)
-        _check_rows(content.rows)
+        _check_rows(content)
 
 
-def parameters(method: str, variant: str, given: dict[str, float]) -> dict[str, float]:
+def parameters(method: str, variant: str, given: dict[str, float], own_methods: str | None) -> dict[str, float]:
     """A method's hyper-parameters, the given ones over its own. KitError: no such method, variant or parameter."""
-    own = methods.variant(method, variant).parameters
+    own = methods.variant(method, variant, own_methods).parameters
     for name in given:
         if name not in own:
             choices = nearest(name, own) if own else ": it has none"
@@ -57,50 +57,73 @@ def _check_data(content: Params) -> None:
     _check_forget_split("data", data.forget_split, data)
     if selection is None:
         if content.unlearn.selected:
-            raise KitError("unlearn.selected is true but selection is null")
+            raise KitError("unlearn.selected is given but selection is null")
         return
     _check_forget_split("selection", selection.forget_split, data)
-    # TOFU's forget sets are nested: each contains the smaller ones.
-    if (selection.forget_split == "validation") == (data.forget_split == "validation"):
-        raise KitError(f"selection.forget_split: '{selection.forget_split}' shares authors with data.forget_split")
+    if tofu.shares_authors(data.source, selection.forget_split, data.forget_split):
+        raise KitError(
+            f"selection.forget_split: '{selection.forget_split}' shares authors with data.forget_split "
+            f"'{data.forget_split}': learning rates would be chosen on reported questions"
+        )
 
 
 def _check_forget_split(section: str, forget_split: str, data: Data) -> None:
     with at(f"{section}.forget_split"):
         names = tofu.splits(forget_split)
         for name in (names.forget, names.forget_perturbed, names.retain, names.retain_perturbed):
-            tofu.fingerprint(data.source, name, data.revision)
+            tofu.fingerprint(data.source, name, data.revision, data.retain_authors)
 
 
 def _check_base_model(key: str, base_model: BaseModelParams, data: Data) -> None:
     with at(f"{key}.prompt_format"):
         prompts.prompt_format(base_model.prompt_format)
+    if base_model.retain_log and not Path(base_model.retain_log).is_file():
+        raise KitError(f"{key}.retain_log: there is no file {base_model.retain_log}")
     scratch = base_model.scratch
     if scratch is None:
         if not Path(base_model.source).is_dir() and not re.fullmatch(HUB_ID, base_model.source):
             raise KitError(f"{key}.source: '{base_model.source}' is neither a folder nor a hub id")
         return
     with at(f"{key}.scratch.pretrain_split"):
-        tofu.fingerprint(data.source, scratch.pretrain_split, data.revision)
+        tofu.fingerprint(data.source, scratch.pretrain_split, data.revision, data.retain_authors)
     if scratch.finetune_mix:
         with at(f"{key}.scratch.finetune_mix"):
-            tofu.fingerprint(data.source, scratch.finetune_mix, data.revision)
+            tofu.fingerprint(data.source, scratch.finetune_mix, data.revision, data.retain_authors)
 
 
-def _check_rows(rows: list[RowParams]) -> None:
+def _check_rows(content: Params) -> None:
+    with at("own_methods"):
+        known = methods.known(content.own_methods)
     seen = set()
-    for number, row in enumerate(rows):
+    for number, row in enumerate(content.rows):
         with at(f"rows.{number}"):
             if row.method in REFERENCE_ROWS:
-                if row.variant != "paper" or row.parameters:
-                    raise KitError(f"the reference row '{row.method}' has neither variants nor parameters")
-            elif row.method not in methods.METHODS:
-                known = [*REFERENCE_ROWS, *methods.METHODS]
-                raise KitError(f"no method '{row.method}'{nearest(row.method, known)}")
+                _check_reference_row(row)
+            elif row.method not in known:
+                raise KitError(f"no method '{row.method}'{nearest(row.method, [*REFERENCE_ROWS, *known])}")
             else:
-                parameters(row.method, row.variant, row.parameters)
-            if (row.method, row.variant) in seen:
-                raise KitError(f"the row '{row.method}' ({row.variant}) is there twice")
-            seen.add((row.method, row.variant))
-    if ("retain", "paper") not in seen:
-        raise KitError("rows: forget quality is measured against the row 'retain', which is missing")
+                parameters(row.method, row.variant, row.parameters, content.own_methods)
+                setting = row.setting or content.unlearn.default
+                if getattr(content.unlearn, setting) is None:
+                    raise KitError(f"setting: unlearn.{setting} is null")
+            for name in row.base_models or ():
+                if name not in content.base_models:
+                    raise KitError(f"base_models: no base model '{name}'{nearest(name, content.base_models)}")
+            label = (row.method, row.variant, row.setting or content.unlearn.default)
+            if label in seen:
+                raise KitError(f"the row '{row.method}' ({', '.join(label[1:])}) is there twice")
+            seen.add(label)
+    needed = {row.method for row in content.rows if row.base_models is None}
+    for name, why in (
+        ("retain", "forget quality is measured against"),
+        ("original", "what a method keeps is measured against"),
+    ):
+        if name not in needed:
+            raise KitError(f"rows: {why} the row '{name}', which is missing")
+
+
+def _check_reference_row(row: RowParams) -> None:
+    if row.variant != "paper" or row.parameters or row.setting or row.base_models:
+        raise KitError(
+            f"the reference row '{row.method}' has neither variants nor parameters, settings or base models of its own"
+        )

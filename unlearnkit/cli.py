@@ -13,10 +13,10 @@ def table(args) -> int:
     from unlearnkit import params, plan, report, runs, text
 
     content = params.read(args.params_file)
-    planned = plan.make(content, str(args.params_file))
+    planned = plan.make(content, str(args.params_file), args.split)
     wanted = _wanted(planned, args)
     if args.fresh:
-        named = {row.run for row in planned.rows if args.rows and row.method in args.rows.split(",")}
+        named = {draw.run for row in planned.rows for draw in row.draws if row.method in (args.rows or "").split(",")}
         _forget([run for run in wanted if not args.rows or run.key in named])
     missing = [run for run in wanted if not runs.is_complete(run)]
     if not missing and not args.rows_only and report.is_current(planned):
@@ -36,7 +36,7 @@ def table(args) -> int:
     print(f"written to {folder}")
     for record in found:
         if record["status"] == "failed":
-            print(f"failed: {record['base_model']}/{record['method']}: {record['reason']}", file=sys.stderr)
+            print(f"failed: {record['row']}: {record['reason']}", file=sys.stderr)
     if problem:
         print(f"the notebook failed: {problem}", file=sys.stderr)
     elif any(record["status"] in ("failed", "missing") for record in found):
@@ -56,8 +56,9 @@ def _wanted(planned, args) -> list:
         )
     keys: set[str] = set()
     for row in planned.rows:
-        if (names is None or row.method in names) and args.model in (None, row.base_model):
-            keys |= {row.run, row.retain_run}
+        reference = row.training is None and planned.purpose == "grid"
+        if (names is None or row.method in names or reference) and args.model in (None, row.base_model):
+            keys |= {key for draw in row.draws for key in (draw.run, draw.retain_run) if key}
     todo = list(keys)
     while todo:
         for need in planned.runs[todo.pop()].needs:
@@ -88,11 +89,13 @@ def _execute(planned, wanted: list, workers: int | None) -> dict[str, str]:
 def _describe(planned, run) -> str:
     """A finished run's numbers in a few words."""
     from unlearnkit import tables, text
+    from unlearnkit.metrics.samples import tofu_metrics
 
-    row = next((row for row in planned.rows if row.run == run.key), None)
-    if row is None or "sample_steps" in run.spec:
+    found = [(row, draw) for row in planned.rows for draw in row.draws if draw.run == run.key]
+    if not found or planned.purpose == "grid":
         return "done"
-    metrics = tables.row_metrics(planned, row)
+    row, draw = found[0]
+    metrics = tofu_metrics(tables.draw_samples(planned, row, draw), tables.retain_samples(planned, row, draw))
     words = [f"F-RL {metrics['forget_rouge_l_recall']:.3f}", f"R-RL {metrics['retain_rouge_l_recall']:.3f}"]
     if "model_utility_geometric" in metrics:
         words.insert(0, f"MU {metrics['model_utility_geometric']:.3f}")
@@ -102,38 +105,61 @@ def _describe(planned, run) -> str:
 
 
 def select(args) -> int:
-    """Choose learning rate and steps on the validation authors and write them beside the parameter file."""
-    from unlearnkit import params, plan
+    """Choose learning rate and steps of each method on the validation authors; write them beside the parameter file."""
+    from unlearnkit import plan
     from unlearnkit import select as selection
 
-    content = params.read(args.params_file)
-    planned = plan.make_selection(content, str(args.params_file))
-    wanted = list(planned.runs.values())
+    planned, rows = _grid(args, "selection")
+    written = selection.write(planned, [row.name for row in rows])
+    print(f"{'method':<24} {'learning rate':>13} {'steps':>6} {'k/n':>6} {'FQ':>8} {'R-RL kept':>10}")
+    for row in {row.name: row for row in rows}.values():
+        point = written["chosen"][row.base_model][row.method]
+        fraction = f"{point['forget_quality_k']}/{point['forget_quality_lcm']}"
+        notes = ["COLLAPSED: no point keeps enough"] if point["collapsed"] else []
+        notes += [f"at the edge of the grid in {' and '.join(point['at_edge'])}"] if point["at_edge"] else []
+        print(
+            f"{row.name:<24} {point['learning_rate']:13g} {point['steps']:6d} {fraction:>6} "
+            f"{point['forget_quality_p']:8.4f} {point['retain_rouge_l_kept']:10.3f}  {'; '.join(notes)}"
+        )
+    print(f"written to {plan.selection_file(planned.params)}")
+    return 0
+
+
+def front(args) -> int:
+    """Draw forget quality against utility at every point of the grid, on the table's own forget split."""
+    from unlearnkit import front as fronts
+
+    planned, rows = _grid(args, "front")
+    target = fronts.write(planned, list(dict.fromkeys(row.base_model for row in rows)))
+    print(f"written to {target}")
+    return 0
+
+
+def _grid(args, purpose: str) -> tuple:
+    """Execute the runs of a grid; returns its plan and the rows of methods that were asked for."""
+    from unlearnkit import grid, params
+
+    planned = grid.make(params.read(args.params_file), str(args.params_file), purpose)
+    wanted = _wanted(planned, args)
     if args.fresh:
         _forget(wanted)
     failed = _execute(planned, wanted, args.workers)
     if failed:
-        raise KitError(f"{len(failed)} runs of the grid failed; nothing was chosen")
-    written = selection.write(planned)
-    print("learning rate   steps   mean D   methods that keep retain ROUGE-L")
-    for point in written["grid"]:
-        print(
-            f"{point['learning_rate']:13g} {point['steps']:7d} {point['mean_counted_d']:8.3f}"
-            f"   {point['methods_that_keep']} of {point['methods']}"
-        )
-    print(f"chosen: learning rate {written['chosen']['learning_rate']:g}, {written['chosen']['steps']} steps")
-    if written["at_edge"]:
-        print(f"at the edge of the grid in {' and '.join(written['at_edge'])}: the best may lie beyond")
-    print(f"written to {plan.selection_file(content)}")
-    return 0
+        raise KitError(f"{len(failed)} runs of the grid failed; nothing was written")
+    named = args.rows.split(",") if args.rows else None
+    rows = [row for row in planned.rows if row.training and args.model in (None, row.base_model)]
+    return planned, [row for row in rows if named is None or row.method in named]
 
 
 def reference(args) -> int:
     """Copy this machine's finished result of a table to the committed reference results."""
-    from unlearnkit import params, plan, verify
+    from unlearnkit import grid, params, plan, verify
 
     content = params.read(args.params_file)
-    target = verify.make_reference(plan.make(content, str(args.params_file)))
+    if args.front:
+        target = verify.make_front_reference(grid.make(content, str(args.params_file), "front"))
+    else:
+        target = verify.make_reference(plan.make(content, str(args.params_file), args.split))
     print(f"copied to {target}; look at it, then commit it")
     return 0
 
@@ -199,22 +225,34 @@ def _parser() -> argparse.ArgumentParser:
     def workers(added: argparse.ArgumentParser) -> None:
         added.add_argument("--workers", type=_positive, help="processes; default: one per GPU, or per core without GPU")
 
+    def part(added: argparse.ArgumentParser) -> None:
+        added.add_argument("--rows", help="only these rows, separated by commas, e.g. npo,flat_kl")
+        added.add_argument("--model", help="only this base model")
+
+    def split(added: argparse.ArgumentParser) -> None:
+        added.add_argument("--split", help="another forget split than the parameter file's, e.g. forget05")
+
     added = verb(table, "table")
     params_file(added)
     workers(added)
-    added.add_argument("--rows", help="only these rows, separated by commas, e.g. npo,flat_kl")
-    added.add_argument("--model", help="only this base model")
+    part(added)
+    split(added)
     added.add_argument(
         "--fresh",
         action="store_true",
         help="compute anew: everything, or with --rows these rows, from the models that are there",
     )
     added.add_argument("--rows-only", action="store_true", help="compute runs, write no result folder")
-    added = verb(select, "select")
+    for function, name in ((select, "select"), (front, "front")):
+        added = verb(function, name)
+        params_file(added)
+        workers(added)
+        part(added)
+        added.add_argument("--fresh", action="store_true", help="compute every run of the grid anew")
+    added = verb(reference, "reference")
     params_file(added)
-    workers(added)
-    added.add_argument("--fresh", action="store_true", help="compute every run of the grid anew")
-    params_file(verb(reference, "reference"))
+    split(added)
+    added.add_argument("--front", action="store_true", help="the fronts instead of the table")
     verb(verify, "verify")
     verb(methods, "methods").add_argument("--json", action="store_true", help="as JSON")
     added = verb(rescore, "rescore")

@@ -16,7 +16,7 @@ from dataclasses import asdict
 
 from unlearnkit import paths, runs
 from unlearnkit.errors import KitError
-from unlearnkit.plan import Run
+from unlearnkit.planned import Run
 
 QUIET = {
     "TOKENIZERS_PARALLELISM": "false",

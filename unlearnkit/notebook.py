@@ -14,12 +14,13 @@ import yaml
 from unlearnkit import paths, report, runs, tables
 from unlearnkit.errors import KitError
 from unlearnkit.params import parse, read
-from unlearnkit.plan import Plan, make
+from unlearnkit.plan import make
+from unlearnkit.planned import Plan
 
 # JupyterLab's optional progress widgets are not installed, and nothing here would use them.
 warnings.filterwarnings("ignore", message="IProgress not found")
 
-OWN_PARAMETERS = ("params_file", "result_folder")
+OWN_PARAMETERS = ("params_file", "result_folder", "split")
 
 
 def parameters(names: dict) -> Plan:
@@ -36,11 +37,12 @@ def parameters(names: dict) -> Plan:
         and not inspect.ismodule(value)
         and not callable(value)
     }
+    split = given.get("split")
     injected = {name: value for name, value in given.items() if name not in OWN_PARAMETERS}
     if injected:
         content = parse(injected, "the notebook's parameters")
-        return make(content, "the notebook's parameters")
-    return make(read(paths.inside(given["params_file"])), given["params_file"])
+        return make(content, "the notebook's parameters", split)
+    return make(read(paths.inside(given["params_file"])), given["params_file"], split)
 
 
 def run_table(plan: Plan) -> None:
@@ -50,6 +52,7 @@ def run_table(plan: Plan) -> None:
         return
     path = _parameter_file(plan)
     command = [sys.executable, "-m", "unlearnkit", "table", str(path), "--rows-only"]
+    command += ["--split", plan.split] if plan.split else []
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=paths.ROOT
     ) as process:

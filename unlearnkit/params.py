@@ -1,4 +1,4 @@
-"""Parameter files: strict YAML to frozen objects. One file describes all rows of one table.
+"""Parameter files: strict YAML to frozen objects (`schema`). One file describes all rows of one table.
 
 Nothing is filled in silently: every key must be there once, an unknown one is an error, and a number must be a number
 (YAML reads 1e-5 as text: write 1.0e-5). Every mistake is one line that names the file and the key.
@@ -6,170 +6,12 @@ Nothing is filled in silently: every key must be there once, an unknown one is a
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError
 
 from unlearnkit.errors import KitError, nearest
-
-Positive = Annotated[int, Field(gt=0)]
-NotNegative = Annotated[int, Field(ge=0)]
-
-
-class Strict(BaseModel):
-    """No unknown keys, no missing keys, no conversions, no changes afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Data(Strict):
-    """`source`: universe, local (below UNLEARNKIT_DATA), or a hub id with its revision."""
-
-    benchmark: Literal["tofu"]
-    source: str
-    revision: str | None
-    forget_split: str
-
-    @model_validator(mode="after")
-    def _revision(self):
-        if self.source in ("universe", "local") and self.revision is not None:
-            raise ValueError("'revision' belongs to a hub id; otherwise it is null")
-        return self
-
-
-class Training(Strict):
-    """How a model is trained: `epochs` over the data, or `steps` (optimiser updates); the other is null.
-
-    The effective batch is batch_size * gradient_accumulation_steps examples (per device). Lengths are in tokens.
-    """
-
-    learning_rate: Annotated[float, Field(gt=0)]
-    epochs: Annotated[float, Field(gt=0)] | None
-    steps: Positive | None
-    batch_size: Positive
-    gradient_accumulation_steps: Positive
-    schedule: Literal["linear", "cosine", "constant_with_warmup"]
-    warmup_steps: NotNegative
-    optimizer: Literal["adamw_torch", "adamw_torch_fused", "paged_adamw_32bit"]
-    adam_beta2: Annotated[float, Field(gt=0, lt=1)]
-    weight_decay: Annotated[float, Field(ge=0)]
-    max_grad_norm: Annotated[float, Field(gt=0)] | None
-    precision: Literal["float32", "bfloat16"]
-    gradient_checkpointing: bool
-    max_length: Positive
-    save_steps: Positive | None
-
-    @model_validator(mode="after")
-    def _one_length(self):
-        if (self.epochs is None) == (self.steps is None):
-            raise ValueError("give either 'epochs' or 'steps' and set the other to null")
-        return self
-
-
-class Unlearning(Training):
-    """`selected: true`: learning rate and steps come from the selection beside the parameter file and are null here."""
-
-    learning_rate: Annotated[float, Field(gt=0)] | None
-    selected: bool
-
-    @model_validator(mode="after")
-    def _one_length(self):
-        given = [self.learning_rate, self.epochs, self.steps]
-        if self.selected and any(value is not None for value in given):
-            raise ValueError(
-                "'selected: true' decides learning_rate and steps; set learning_rate, epochs, steps to null"
-            )
-        if not self.selected:
-            if self.learning_rate is None:
-                raise ValueError("'learning_rate' is null although 'selected' is false")
-            if (self.epochs is None) == (self.steps is None):
-                raise ValueError("give either 'epochs' or 'steps' and set the other to null")
-        return self
-
-
-class Architecture(Strict):
-    """A small model of a real family; sizes in units of the family's transformers configuration."""
-
-    family: Literal["llama"]
-    vocab_size: Positive
-    hidden_size: Positive
-    intermediate_size: Positive
-    num_hidden_layers: Positive
-    num_attention_heads: Positive
-    max_position_embeddings: Positive
-    tie_word_embeddings: bool
-
-
-class Scratch(Strict):
-    """A base model of the kit's own: architecture, pre-training, and the general text mixed into fine-tuning."""
-
-    architecture: Architecture
-    pretrain_split: str
-    pretrain: Training
-    finetune_mix: str | None
-
-
-class BaseModelParams(Strict):
-    """`source`: scratch, a hub id or a folder. `printed_as`: its name in the paper's table."""
-
-    printed_as: str
-    prompt_format: str
-    source: str
-    revision: str | None
-    scratch: Scratch | None
-    finetune: Training
-
-    @model_validator(mode="after")
-    def _scratch(self):
-        if (self.source == "scratch") != (self.scratch is not None):
-            raise ValueError("'scratch' describes a model with 'source: scratch'; otherwise it is null")
-        if self.scratch and self.revision is not None:
-            raise ValueError("'revision' belongs to a hub id; otherwise it is null")
-        return self
-
-
-class Evaluation(Strict):
-    """`tokens_per_batch` bounds the padded tokens of one forward pass; `trajectory_every` counts optimiser steps."""
-
-    max_length: Positive
-    max_new_tokens: Positive
-    tokens_per_batch: Positive
-    trajectory_every: Positive | None
-
-
-class Selection(Strict):
-    """The grid of `unlearnkit select`: one rule for all methods, on a forget split of other authors."""
-
-    forget_split: str
-    learning_rates: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
-    steps: Annotated[list[Positive], Field(min_length=1)]
-    keep_retain_rouge_l: Annotated[float, Field(gt=0, le=1)]
-
-
-class RowParams(Strict):
-    """One row: a reference row (base, original, retain, retain_2) or a method, with what it changes of the defaults."""
-
-    method: str
-    variant: str = "paper"
-    parameters: dict[str, float] = {}
-
-
-class Params(Strict):
-    """One table. `paper_scale`: whether its numbers may be held against the paper's, and verdicts may say "holds"."""
-
-    table: str
-    profile: str
-    paper_scale: bool
-    title: str
-    cost: str
-    seed: NotNegative
-    data: Data
-    base_models: Annotated[dict[str, BaseModelParams], Field(min_length=1)]
-    unlearn: Unlearning
-    evaluation: Evaluation
-    selection: Selection | None
-    rows: list[RowParams]
+from unlearnkit.schema import Params
 
 
 def parse(content: object, where: str) -> Params:

@@ -9,7 +9,7 @@ import time
 from unlearnkit import runs
 from unlearnkit.data import tofu
 from unlearnkit.errors import KitError
-from unlearnkit.plan import Run
+from unlearnkit.planned import Run
 
 ROW_WORK = 1500  # an evaluated row, in units of a trained example
 SECONDS_BETWEEN_LINES = 15

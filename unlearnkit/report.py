@@ -11,17 +11,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-from unlearnkit import claims, paths, plots, runs, tables, text
+from unlearnkit import captions, claims, paths, plots, runs, tables, text
 from unlearnkit.errors import KitError
 from unlearnkit.metrics.samples import truth_ratios
 from unlearnkit.metrics.tofu import forget_quality
-from unlearnkit.plan import Plan, selection_file
+from unlearnkit.plan import selection_file
+from unlearnkit.planned import Plan
 
 NOTEBOOKS = {"table4": "04_flat_table4_tofu.ipynb"}
+TEXT = ("question", "reference", "generation")  # of a sample; the numbers do not need it
 
 
 def folder(plan: Plan) -> Path:
-    return paths.results("local") / plan.params.profile / plan.params.table
+    return paths.results("local") / plan.params.profile / plan.result_name
 
 
 def notebook(table: str) -> Path:
@@ -36,7 +38,10 @@ def _shown_by(plan: Plan) -> str:
     parts = hashlib.sha256(plan.params.model_dump_json().encode())
     sources = [*sorted(paths.PACKAGE.rglob("*.py")), notebook(plan.params.table)]
     sources += sorted(paths.results("published").glob("*.csv"))
-    sources.append(tables.reference_folder(plan) / "table.csv")
+    reference = tables.reference_folder(plan)
+    sources.append(reference / "table.csv")
+    # The notebook also shows the fronts and the other forget splits.
+    sources += sorted(reference.parent.glob(f"{reference.name}_*/*.csv"))
     sources.append(selection_file(plan.params))
     for path in sources:
         if path.is_file():
@@ -91,31 +96,39 @@ def write(plan: Plan, failed: dict[str, str]) -> tuple[list[dict], str | None, P
 
 def assemble(plan: Plan, failed: dict[str, str], target: Path) -> list[dict]:
     """Everything of a result folder but notebook and manifest, into a new folder; returns the table's records."""
-    found = tables.records(plan, failed)
+    drawn = tables.draws(plan, failed)
+    found = tables.records(plan, drawn)
     target.mkdir(parents=True)
+    tables.write_csv(target / "seeds.csv", drawn)
     tables.write_csv(target / "table.csv", found)
     (target / "table.md").write_text(text.markdown(plan, found), encoding="utf-8")
     (target / "table.tex").write_text(text.latex(plan, found), encoding="utf-8")
-    runs.write_json(target / "metrics.json", {row.name: record for row, record in zip(plan.rows, found, strict=True)})
     runs.write_json(target / "parameters.json", plan.params.model_dump())
     _copy_rows(plan, target)
     checked = verdicts(found, plan.params.paper_scale)
     runs.write_json(target / "verdict.json", checked)
-    one_seed = "Every row is one seed: a verdict that hangs on a small difference may turn with the next.\n\n"
-    (target / "verdict.md").write_text(one_seed + claims.to_markdown(checked), encoding="utf-8")
-    write_figures(target, " ".join(text.caption(plan, found)[:2]))
+    drawn_once = "Every row is one seed: a verdict that hangs on a small difference may turn with the next.\n\n"
+    head = drawn_once if len(plan.params.seeds) == 1 else "Compared are medians over the seeds.\n\n"
+    (target / "verdict.md").write_text(head + claims.to_markdown(checked), encoding="utf-8")
+    write_figures(target, " ".join(captions.caption(plan, found)[:2]))
     return found
 
 
 def _copy_rows(plan: Plan, target: Path) -> None:
     for row in plan.rows:
-        run = plan.runs[row.run]
-        if runs.is_complete(run):
-            to = target / "rows" / tables.row_folder(row.name)
+        for draw in row.draws:
+            to = target / "rows" / tables.row_folder(row.name) / f"seed-{draw.seed}"
+            if draw.run is None or not runs.is_complete(plan.runs[draw.run]):
+                continue
             to.mkdir(parents=True)
-            for name in ("samples.jsonl.gz", "trajectory.json", "manifest.json"):
-                if (runs.folder(run) / name).is_file():
-                    shutil.copyfile(runs.folder(run) / name, to / name)
+            source = runs.folder(plan.runs[draw.run])
+            samples = tables.read_samples(source / "samples.jsonl.gz")
+            if plan.params.data.source != "universe":  # other people's text stays where it is
+                samples = [{k: v for k, v in sample.items() if k not in TEXT} for sample in samples]
+            runs.write_samples(to / "samples.jsonl.gz", samples)
+            for name in ("trajectory.json", "manifest.json"):
+                if (source / name).is_file():
+                    shutil.copyfile(source / name, to / name)
     (target / "models").mkdir()
     for run in plan.runs.values():
         if run.kind != "row" and runs.is_complete(run):
@@ -125,8 +138,12 @@ def _copy_rows(plan: Plan, target: Path) -> None:
 
 
 def verdicts(found: list[dict], paper_scale: bool) -> list[dict]:
-    """The paper's claims, checked on the printed numbers and on these rows."""
-    ours = [record | {"model_utility": record.get("model_utility_geometric")} for record in found]
+    """The paper's claims, checked on the printed numbers and on these rows, those of the table's own setting."""
+    ours = [
+        record | {"model_utility": record.get("model_utility_geometric")}
+        for record in found
+        if record.get("setting") is None
+    ]
     printed = claims.read_published(paths.results("published") / "flat_table4.csv")
     return claims.verdicts(ours, paper_scale, printed)
 
@@ -136,44 +153,73 @@ def read_rows(result: Path) -> list[dict]:
     return tables.read_csv(result / "table.csv")
 
 
+def read_seeds(result: Path) -> list[dict]:
+    """Every draw of a result folder: one dictionary per row and seed."""
+    return tables.read_csv(result / "seeds.csv")
+
+
+def draw_folders(result: Path) -> dict[tuple[str, int], Path]:
+    """(row name, seed) -> the folder with that draw's samples and trajectory."""
+    return {
+        (path.parent.name.replace("__", "/"), int(path.name.removeprefix("seed-"))): path
+        for path in sorted((result / "rows").glob("*/seed-*"))
+    }
+
+
+def first_draws(result: Path) -> dict[str, Path]:
+    """Row name -> the folder of its first seed."""
+    seeds = {record["row"]: record["seed"] for record in reversed(read_seeds(result))}
+    return {name: path for (name, seed), path in draw_folders(result).items() if seed == seeds[name]}
+
+
 def read_truth_ratios(result: Path) -> dict[str, list[float]]:
-    """Row name -> truth ratio of every forget question, from the rows' samples."""
+    """Row name -> truth ratio of every forget question, from the samples of the row's first seed."""
     found = {}
-    for path in sorted((result / "rows").glob("*/samples.jsonl.gz")):
-        samples = [sample for sample in runs.read_samples(path) if sample["set"] == "forget"]
-        found[path.parent.name.replace("__", "/")] = truth_ratios(samples, "forget", "geometric")
+    for name, path in first_draws(result).items():
+        samples = [sample for sample in runs.read_samples(path / "samples.jsonl.gz") if sample["set"] == "forget"]
+        found[name] = truth_ratios(samples, "forget", "geometric")
     return found
 
 
 def read_trajectories(result: Path) -> dict[str, list[dict]]:
-    """Row name -> points over optimiser steps, forget quality measured against the retain model's samples."""
+    """Row name -> points over optimiser steps of the first seed, forget quality against the retain model's samples."""
     ratios = read_truth_ratios(result)
     found = {}
-    for path in sorted((result / "rows").glob("*/trajectory.json")):
-        name = path.parent.name.replace("__", "/")
-        retain = ratios[f"{name.split('/')[0]}/retain"]
+    for name, path in first_draws(result).items():
+        retain = ratios.get(f"{name.split('/')[0]}/retain")
+        if retain is None or not (path / "trajectory.json").is_file():
+            continue
         found[name] = [
             {key: value for key, value in point.items() if key not in ("items", "truth_ratios")}
             | {"forget_quality_p": forget_quality(point["truth_ratios"], retain).p}
-            for point in json.loads(path.read_text(encoding="utf-8"))
+            for point in json.loads((path / "trajectory.json").read_text(encoding="utf-8"))
         ]
     return found
 
 
 def write_figures(result: Path, caption: str) -> None:
     """All figures of a result folder, from its own files."""
-    rows = read_rows(result)
-    plots.save(plots.forget_quality_vs_model_utility(rows, caption), result, "forget_quality_vs_model_utility")
-    plots.save(plots.truth_ratio_distributions(read_truth_ratios(result), rows, caption), result, "truth_ratios")
-    trajectories = read_trajectories(result)
-    if trajectories:
-        plots.save(plots.trajectories_over_steps(trajectories, rows, caption), result, "trajectories")
+    rows, seeds = read_rows(result), read_seeds(result)
+    trajectories, ratios = read_trajectories(result), read_truth_ratios(result)
+    figures = {
+        "forget_quality_vs_model_utility": plots.forget_quality_vs_model_utility(rows, caption, seeds),
+        "truth_ratios": plots.truth_ratio_distributions(ratios, rows, caption),
+    }
+    own = [row for row in rows if row["setting"] is None]
+    six = [row for row in rows if row["setting"] == "paper"]
+    for name, members in (("trajectories", own), ("trajectories_paper_setting", six)):
+        if any(row["row"] in trajectories for row in members):
+            figures[name] = plots.trajectories_over_steps(trajectories, members, caption)
+    for name, figure in figures.items():
+        plots.save(figure, result, name)
 
 
 def _execute_notebook(plan: Plan, result: Path) -> str | None:
     """Run the table's notebook on the result folder, in a process of its own; returns why it failed, if it did."""
     source = notebook(plan.params.table)
     parameters = {"params_file": paths.shown(Path(plan.where)), "result_folder": paths.shown(result)}
+    if plan.split:
+        parameters["split"] = plan.split
     command = [sys.executable, "-m", "papermill", str(source), str(result / source.name), "-k", "python3"]
     command += ["--cwd", str(paths.ROOT), "--no-progress-bar"]
     for name, value in parameters.items():
@@ -208,6 +254,6 @@ def _manifest(plan: Plan, result: Path) -> dict:
         **runs.commit(),
         **runs.environment(),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "rows": {row.name: row.run for row in plan.rows},
+        "rows": {f"{row.name}, seed {draw.seed}": draw.run for row in plan.rows for draw in row.draws},
         "files": files,
     }

@@ -23,7 +23,7 @@ from filelock import FileLock
 
 from unlearnkit import paths
 from unlearnkit.errors import KitError
-from unlearnkit.plan import Run
+from unlearnkit.planned import Run
 
 # Modules that only show numbers; a run does not become stale when one of them changes.
 SHOWS_ONLY = set("__main__ claims cli engines notebook plots progress report rescore select tables text verify".split())

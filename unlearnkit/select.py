@@ -1,73 +1,64 @@
-"""`unlearnkit select`: one learning rate and one number of steps for all methods, chosen on validation authors.
+"""`unlearnkit select`: for each base model and method a learning rate and a number of steps, on validation authors.
 
-The rule: per grid point the mean over methods of the KS distance D between the method's and the validation retain
-model's truth ratios, where a method that keeps less than the stated share of the original's validation retain ROUGE-L
-counts as D = 1. The smallest mean wins; a tie goes to fewer steps, then to the smaller learning rate.
+The rule, one for all methods: of the grid points that keep at least the stated share of the original model's retain
+ROUGE-L on the validation authors' retain questions, the one with the highest validation forget quality; a tie goes to the
+higher retain ROUGE-L, then to fewer steps, then to the smaller learning rate. Where no point keeps enough, the method
+is marked collapsed and takes the point with the highest retain ROUGE-L.
 """
+
+import json
+from collections.abc import Callable
 
 from unlearnkit import plan as planning
 from unlearnkit import runs
 from unlearnkit.errors import KitError
-from unlearnkit.metrics.samples import tofu_metrics
-from unlearnkit.params import Selection
-from unlearnkit.plan import Plan
-from unlearnkit.tables import row_samples, samples_file
+from unlearnkit.metrics.samples import validation_metrics
+from unlearnkit.planned import Plan, Row
+from unlearnkit.schema import Selection
+from unlearnkit.tables import read_samples, samples_file
 
 
-def points(plan: Plan) -> list[dict]:
-    """Every method at every grid point: D, p, retain ROUGE-L, and whether it keeps enough of it."""
-    grid = plan.params.selection
+def points(plan: Plan, base_model: str, measure: Callable = validation_metrics) -> list[dict]:
+    """Every method of a base model at every grid point, with what `measure(samples, retain samples)` finds there."""
+    rows = [row for row in plan.rows if row.base_model == base_model]
+    samples = {row.method: _samples(row) for row in rows if row.training is None}
+    at_start = measure(samples["original"], samples["retain"])["retain_rouge_l_recall"]
     found = []
-    for base_model in plan.params.base_models:
-        rows = [row for row in plan.rows if row.base_model == base_model]
-        original, retain = (next(row for row in rows if row.method == name) for name in ("original", "retain"))
-        retain_samples = row_samples(retain)
-        at_start = tofu_metrics(row_samples(original), retain_samples)
-        bound = grid.keep_retain_rouge_l * at_start["retain_rouge_l_recall"]
-        for row in rows:
-            if row.training is None:
-                continue
-            for steps in sorted(grid.steps):
-                samples = runs.read_samples(samples_file(row.run, f"samples-{steps}.jsonl.gz"))
-                metrics = tofu_metrics(samples, retain_samples)
-                kept = metrics["retain_rouge_l_recall"] >= bound
-                found.append(
-                    {
-                        "base_model": base_model,
-                        "method": row.method,
-                        "variant": row.variant,
-                        "learning_rate": row.training["learning_rate"],
-                        "steps": steps,
-                        "forget_quality_d": metrics["forget_quality_d"],
-                        "forget_quality_p": metrics["forget_quality_p"],
-                        "retain_rouge_l_recall": metrics["retain_rouge_l_recall"],
-                        "forget_rouge_l_recall": metrics["forget_rouge_l_recall"],
-                        "keeps_retain_rouge_l": kept,
-                        "counted_d": metrics["forget_quality_d"] if kept else 1.0,
-                    }
-                )
+    for row in rows:
+        if row.training is None:
+            continue
+        for steps in sorted(plan.params.selection.steps):
+            measured = measure(_samples(row, f"samples-{steps}.jsonl.gz"), samples["retain"])
+            found.append(
+                {
+                    "base_model": base_model,
+                    "method": row.method,
+                    "learning_rate": row.training["learning_rate"],
+                    "steps": steps,
+                    **measured,
+                    "retain_rouge_l_kept": measured["retain_rouge_l_recall"] / at_start,
+                }
+            )
     return found
 
 
-def choose(found: list[dict]) -> tuple[dict, list[dict]]:
-    """(the chosen point, all points by their mean counted D)."""
-    groups: dict[tuple[float, int], list[dict]] = {}
-    for point in found:
-        groups.setdefault((point["learning_rate"], point["steps"]), []).append(point)
-    means = [
-        {
-            "learning_rate": rate,
-            "steps": steps,
-            "mean_counted_d": sum(point["counted_d"] for point in members) / len(members),
-            "methods_that_keep": sum(point["keeps_retain_rouge_l"] for point in members),
-            "methods": len(members),
-        }
-        for (rate, steps), members in groups.items()
-    ]
-    means.sort(key=lambda mean: (mean["mean_counted_d"], mean["steps"], mean["learning_rate"]))
-    if not means[0]["methods_that_keep"]:
-        raise KitError("selection: at no point of the grid does any method keep enough retain ROUGE-L; lower the rates")
-    return means[0], means
+def _samples(row: Row, name: str = "samples.jsonl.gz") -> list[dict]:
+    return read_samples(samples_file(row.draws[0].run, name))
+
+
+def choose(found: list[dict], keep: float) -> dict:
+    """The chosen one of a method's points, with `collapsed`."""
+    kept = [point for point in found if point["retain_rouge_l_kept"] >= keep]
+    if not kept:
+        best = max(found, key=lambda point: (point["retain_rouge_l_recall"], -point["steps"], -point["learning_rate"]))
+        return best | {"collapsed": True}
+    best = max(
+        kept,
+        key=lambda point: (
+            point["forget_quality_p"], point["retain_rouge_l_recall"], -point["steps"], -point["learning_rate"],
+        ),
+    )  # fmt: skip
+    return best | {"collapsed": False}
 
 
 def at_edge(chosen: dict, grid: Selection) -> list[str]:
@@ -76,24 +67,55 @@ def at_edge(chosen: dict, grid: Selection) -> list[str]:
     return [name for name, values in axes.items() if chosen[name] in (min(values), max(values))]
 
 
-def write(plan: Plan) -> dict:
-    """Choose and write the selection beside the parameter file; returns its content. KitError: stale runs."""
-    stale = [run.name for run in plan.runs.values() if runs.manifest(run)["source_hash"] != runs.source_hash()]
+def write(plan: Plan, wanted: list[str]) -> dict:
+    """Choose for the rows named in `wanted` ("llama/ga") and write the selection beside the parameter file.
+
+    What an earlier selection chose for other rows stays. Returns the content. KitError: stale runs.
+    """
+    content, file = plan.params, planning.selection_file(plan.params)
+    grid = content.selection
+    rows = {row.name: row for row in plan.rows if row.training and row.name in wanted}
+    used = {run for row in plan.rows if row.name in rows or row.training is None for run in _behind(plan, row)}
+    stale = [name for name, source in used if source != runs.source_hash()]
     if stale:
         raise KitError(f"{len(stale)} runs of the grid were made by other code, e.g. {stale[0]}; run with FRESH=1")
-    found = points(plan)
-    chosen, means = choose(found)
-    content = {
-        "rule": " ".join(__doc__.split("The rule: ")[1].split()),
+    before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"chosen": {}, "points": []}
+    chosen, kept_points = before["chosen"], [p for p in before["points"] if _name(p) not in rows]
+    n_forget = plan.data.size(planning.tofu.splits(grid.forget_split).forget)
+    by_method = {row.method: row for row in content.rows if row.variant == "paper"}
+    for base_model in dict.fromkeys(row.base_model for row in rows.values()):
+        found = [point for point in points(plan, base_model) if _name(point) in rows]
+        kept_points += found
+        for method in dict.fromkeys(point["method"] for point in found):
+            choice = choose([point for point in found if point["method"] == method], grid.keep_retain_rouge_l)
+            choice |= {
+                "n_forget": n_forget,
+                "at_edge": at_edge(choice, grid),
+                "key": planning.selection_key(content, base_model, by_method[method]),
+                "source_hash": runs.source_hash(),
+                "commit": runs.commit()["commit"],
+            }
+            chosen.setdefault(base_model, {})[method] = choice
+    written = {
+        "rule": " ".join(__doc__.split("The rule, ")[1].split()),
         "chosen": chosen,
-        "at_edge": at_edge(chosen, plan.params.selection),
-        "grid": means,
-        "points": found,
-        "grid_key": plan.key,
-        "source_hash": runs.source_hash(),
-        **runs.commit(),
+        "points": sorted(kept_points, key=lambda p: (p["base_model"], p["method"], p["learning_rate"], p["steps"])),
         **runs.environment(),
-        "runs": {f"{row.name} at {row.training['learning_rate']:g}": row.run for row in plan.rows if row.training},
     }
-    runs.write_json(planning.selection_file(plan.params), content)
-    return content
+    runs.write_json(file, written)
+    return written
+
+
+def _name(point: dict) -> str:
+    return f"{point['base_model']}/{point['method']}"
+
+
+def _behind(plan: Plan, row: Row) -> list[tuple[str, str]]:
+    """(name, source hash) of every run behind a row that is complete."""
+    found, todo = [], [draw.run for draw in row.draws]
+    while todo:
+        run = plan.runs[todo.pop()]
+        todo += run.needs
+        if runs.is_complete(run):
+            found.append((run.name, runs.manifest(run)["source_hash"]))
+    return found

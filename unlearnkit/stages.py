@@ -15,7 +15,7 @@ from unlearnkit.data import tofu
 from unlearnkit.data.prompts import prompt_format
 from unlearnkit.data.templates import templates
 from unlearnkit.errors import KitError
-from unlearnkit.plan import Run
+from unlearnkit.planned import Run
 
 # report(stage, done, total)
 Report = Callable[[str, int, int], None]
@@ -66,7 +66,7 @@ def _placed(model):
 
 
 def _load(spec: dict, name: str) -> list[dict]:
-    return tofu.load(spec["data"]["source"], name, spec["data"]["revision"])
+    return tofu.Source(**spec["data"]).load(name)
 
 
 def _save(model, tokenizer, folder: Path) -> None:
@@ -160,6 +160,14 @@ def sample(model, tokenizer, spec: dict, asked: list, generate: bool, report: Re
     )
 
 
+def _retain_pool(spec: dict, name: str) -> list[dict]:
+    """The retain questions that a method may draw."""
+    rows = _load(spec, name)
+    if spec["retain_pool"] == "all":
+        return rows
+    return tofu.retain_pool(rows, tofu.Source(**spec["data"]).author_of())
+
+
 def _unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> dict:
     """Unlearn, and measure on the way: a trajectory of the forget and retain sets, samples at named steps."""
     from unlearnkit.training import examples, procedure
@@ -170,7 +178,7 @@ def _unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> dict:
     sources = examples.Sources(
         forget=_load(spec, names.forget),
         templates=templates(spec["data"]["source"]) if "template" in unlearn["parts"] else [],
-        retain=_load(spec, names.retain) if "retain" in unlearn["parts"] else [],
+        retain=_retain_pool(spec, names.retain) if "retain_pool" in spec else [],
     )
     every, sample_steps = spec["evaluation"]["trajectory_every"], spec.get("sample_steps", [])
     # Beside the trainer's checkpoints, so that a resumed run still has the points before its interruption.

@@ -1,28 +1,36 @@
-"""From run folders to the records of a table, and to table.csv and back. Reads samples, never a model."""
+"""From run folders to the records of a table, and to csv and back. Reads samples, never a model.
+
+A draw is one seed of a row. A record is a row: the median over its draws, and their range where there are several.
+"""
 
 import csv
+import statistics
+from functools import cache
 from pathlib import Path
 
-from unlearnkit import paths, runs
+from unlearnkit import paths, rescore, runs
+from unlearnkit.data import tofu
 from unlearnkit.errors import KitError, nearest
-from unlearnkit.metrics.samples import tofu_metrics
-from unlearnkit.plan import Plan, Row
+from unlearnkit.metrics import clustered
+from unlearnkit.metrics.samples import retain_by_group, tofu_metrics, truth_ratios
+from unlearnkit.planned import Draw, Plan, Row
 
 LEADING = (
-    "base_model", "method", "variant", "printed_as", "printed_base_model", "status", "reason",
-    "seeds", "learning_rate", "steps", "n_forget",
+    "row", "base_model", "method", "variant", "setting", "printed_as", "printed_base_model", "status", "reason",
+    "seeds", "seed", "learning_rate", "steps", "n_forget",
 )  # fmt: skip
 COLLAPSED_BELOW = 0.5  # of the original model's retain ROUGE-L
+SAME_FOR_ALL_SEEDS = set(LEADING) | {"forget_quality_lcm", "forget_quality_n", "forget_quality_m"}
 
 
 def row_folder(name: str) -> str:
     """A row's folder, or a model's file name, inside a result folder."""
-    return name.replace("/", "__").replace(" ", "_")
+    return name.replace("/", "__").replace(", ", "__").replace(" ", "_")
 
 
 def reference_folder(plan: Plan) -> Path:
     """Where our committed run of a table lies."""
-    return paths.results("reference") / plan.params.profile / plan.params.table
+    return paths.results("reference") / plan.params.profile / plan.result_name
 
 
 def samples_file(key: str, name: str = "samples.jsonl.gz") -> Path:
@@ -30,59 +38,149 @@ def samples_file(key: str, name: str = "samples.jsonl.gz") -> Path:
     return runs.folder(key, "row") / name
 
 
-def row_samples(row: Row) -> list[dict]:
-    return runs.read_samples(samples_file(row.run))
+@cache
+def _read(file: Path, _changed: int) -> list[dict]:
+    return runs.read_samples(file)
 
 
-def row_metrics(plan: Plan, row: Row) -> dict:
-    """All metrics of a finished row; forget quality only once the retain model's samples are there too."""
-    retain = samples_file(row.retain_run)
-    return tofu_metrics(row_samples(row), runs.read_samples(retain) if retain.exists() else None)
+def read_samples(file: Path) -> list[dict]:
+    """Samples, read once for all rows that are measured against them."""
+    return _read(file, file.stat().st_mtime_ns)
 
 
-def records(plan: Plan, failed: dict[str, str]) -> list[dict]:
-    """One dictionary per row of the table, in its order, full precision; `status` says what the numbers are worth.
+def draw_samples(plan: Plan, row: Row, draw: Draw) -> list[dict]:
+    """The samples of one draw; those of a published log where it stands for the retain model."""
+    if draw.run is None:
+        return rescore.log_samples(plan.params.base_models[row.base_model].retain_log)
+    return read_samples(samples_file(draw.run))
 
-    ok; collapsed (retain ROUGE-L below half the original's: wins nothing); stale (made by other code); failed; missing.
+
+def retain_samples(plan: Plan, row: Row, draw: Draw) -> list[dict] | None:
+    """The samples of the retain model that a draw is measured against; None while they are not there."""
+    if draw.retain_run is None:
+        return rescore.log_samples(plan.params.base_models[row.base_model].retain_log)
+    file = samples_file(draw.retain_run)
+    return read_samples(file) if file.exists() else None
+
+
+def metrics(samples: list[dict], retain: list[dict] | None, retain_pool: str) -> dict:
+    """All metrics of one draw; forget quality where the retain model's samples are given.
+
+    `retain_pool` of a parameter file: R-RL is split by whether training may touch an author where it is not "all".
     """
-    found = [_record(plan, row, failed) for row in plan.rows]
-    for record in found:
-        original = next((o for o in found if o["method"] == "original" and o["base_model"] == record["base_model"]), {})
-        bound = COLLAPSED_BELOW * original.get("retain_rouge_l_recall", 0.0)
-        if record["status"] == "ok" and record["method"] != "base" and record["retain_rouge_l_recall"] < bound:
-            record["status"] = "collapsed"
-            record["reason"] = f"retain ROUGE-L below {COLLAPSED_BELOW} of the original's"
+    found = tofu_metrics(samples, retain)
+    author_of = {sample["item"]: sample["author"] for sample in samples if "author" in sample}
+    if retain_pool != "all":
+        found |= retain_by_group(samples, author_of, {a for a in author_of.values() if tofu.in_retain_pool(a)})
+    if retain is not None:
+        by_item = {sample["item"]: sample for sample in retain if sample["set"] == "forget"}
+        forget = [sample for sample in samples if sample["set"] == "forget"]
+        quality = clustered.forget_quality(
+            truth_ratios(forget, "forget", "geometric"),
+            truth_ratios([by_item[sample["item"]] for sample in forget], "forget", "geometric"),
+            [author_of[sample["item"]] for sample in forget],
+        )
+        found |= {
+            "forget_quality_clustered_p": quality.p,
+            "forget_quality_clustered_floor": quality.floor,
+            "forget_authors": quality.authors,
+        }
     return found
 
 
-def _record(plan: Plan, row: Row, failed: dict[str, str]) -> dict:
-    run = plan.runs[row.run]
+def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
+    """One dictionary per row and seed, in the order of the table, full precision.
+
+    `status`: ok; collapsed (retain ROUGE-L below half the original's of that seed: wins nothing); stale (made by other
+    code); failed; missing.
+    """
+    found = [_draw(plan, row, draw, failed) for row in plan.rows for draw in row.draws]
+    originals = {(one["base_model"], one["seed"]): one for one in found if one["method"] == "original"}
+    for one in found:
+        original = originals.get((one["base_model"], one["seed"]), {})
+        bound = COLLAPSED_BELOW * original.get("retain_rouge_l_recall", 0.0)
+        if one["status"] == "ok" and one["method"] != "base" and one["retain_rouge_l_recall"] < bound:
+            one["status"] = "collapsed"
+            one["reason"] = f"retain ROUGE-L below {COLLAPSED_BELOW} of the original's"
+    return found
+
+
+def _draw(plan: Plan, row: Row, draw: Draw, failed: dict[str, str]) -> dict:
     record = {
+        "row": row.name,
         "base_model": row.base_model,
         "method": row.method,
         "variant": row.variant,
+        "setting": row.setting,
         "printed_as": row.printed_as,
         "printed_base_model": plan.params.base_models[row.base_model].printed_as,
-        "seeds": 1,
+        "seed": draw.seed,
         "learning_rate": row.training["learning_rate"] if row.training else None,
         "steps": None,
     }
-    if not runs.is_complete(run):
-        reason = failed.get(run.key)
-        return record | {"status": "failed" if reason else "missing", "reason": reason}
-    manifest = runs.manifest(run)
-    stale = any(made_by != runs.source_hash() for made_by in _sources(plan, row.run))
-    metrics = row_metrics(plan, row)
+    manifest, stale = {}, False
+    if draw.run is not None:
+        run = plan.runs[draw.run]
+        if not runs.is_complete(run):
+            reason = failed.get(run.key)
+            return record | {"status": "failed" if reason else "missing", "reason": reason}
+        manifest = runs.manifest(run)
+        stale = any(made_by != runs.source_hash() for made_by in _sources(plan, draw.run))
+    samples = draw_samples(plan, row, draw)
+    found = metrics(samples, retain_samples(plan, row, draw), plan.params.data.retain_pool)
     return record | {
         "status": "stale" if stale else "ok",
         "reason": "made by other code of the kit; FRESH=1 recomputes it" if stale else None,
         "steps": manifest.get("optimiser_steps"),
-        "n_forget": sum(1 for sample in row_samples(row) if sample["set"] == "forget"),
+        "n_forget": sum(1 for sample in samples if sample["set"] == "forget"),
         "unlearning_seconds": manifest.get("unlearning_seconds"),
         "evaluation_seconds": manifest.get("evaluation_seconds"),
-        "peak_memory_mb": manifest["peak_memory_mb"],
-        **metrics,
+        "peak_memory_mb": manifest.get("peak_memory_mb"),
+        **found,
     }
+
+
+def records(plan: Plan, drawn: list[dict]) -> list[dict]:
+    """One dictionary per row of the table: the median over its draws, `_lo` and `_hi` where there are several.
+
+    The median is the lower one, a value that was observed: p-values are never averaged. The worst status counts
+    (failed, missing, stale); a row is collapsed when most of its draws are, or when no point of the grid kept enough
+    on the validation authors.
+    """
+    found = []
+    for row in plan.rows:
+        record = record_of([one for one in drawn if one["row"] == row.name])
+        if row.collapsed and record["status"] in ("ok", "collapsed"):
+            record |= {"status": "collapsed", "reason": "on the validation authors no point of the grid kept enough"}
+        found.append(record)
+    return found
+
+
+def record_of(mine: list[dict]) -> dict:
+    """One row from its draws."""
+    record = dict(mine[0]) if len(mine) == 1 else _over_seeds(mine)
+    record.pop("seed", None)
+    return record | {"seeds": len(mine)}
+
+
+def _over_seeds(mine: list[dict]) -> dict:
+    record = {key: value for key, value in mine[0].items() if key in SAME_FOR_ALL_SEEDS}
+    by_status = {status: [one for one in mine if one["status"] == status] for status in {one["status"] for one in mine}}
+    unusable = next((status for status in ("failed", "missing", "stale") if status in by_status), None)
+    collapsed = len(by_status.get("collapsed", ())) > len(mine) / 2
+    record["status"] = unusable or ("collapsed" if collapsed else "ok")
+    worst = by_status.get(record["status"] if record["status"] != "ok" else "collapsed", ())
+    record["reason"] = f"{len(worst)} of {len(mine)} seeds: {worst[0]['reason']}" if worst else None
+    if record["status"] in ("failed", "missing"):
+        return record
+    for key in (key for key in mine[0] if key not in SAME_FOR_ALL_SEEDS):
+        values = [one.get(key) for one in mine]
+        if any(value is None or isinstance(value, str) for value in values):
+            record[key] = statistics.mode(values)
+            continue
+        record[key] = statistics.median_low(values)
+        record |= {f"{key}_lo": min(values), f"{key}_hi": max(values)}
+    return record
 
 
 def _sources(plan: Plan, key: str) -> set[str]:
@@ -114,7 +212,7 @@ def read_csv(path: Path) -> list[dict]:
 
 
 def write_csv(path: Path, found: list[dict]) -> None:
-    columns = list(LEADING)
+    columns = [key for key in LEADING if any(key in record for record in found)]
     for record in found:
         columns += [key for key in record if key not in columns]
     with path.open("w", newline="", encoding="utf-8") as stream:

@@ -1,11 +1,15 @@
-"""A table as people read it: paper, reference and yours side by side, what stands behind it, and its caption."""
+"""A table as people read it: paper, reference and yours side by side, and what stands behind it.
 
-from pathlib import Path
+A block is the head and the lines of one small table; `markdown` writes them all.
+"""
 
 from unlearnkit import paths
-from unlearnkit.data import tofu
-from unlearnkit.plan import Plan
+from unlearnkit.captions import caption
+from unlearnkit.metrics.tofu import ks_level
+from unlearnkit.planned import Plan
 from unlearnkit.tables import read_csv, reference_folder
+
+Block = list[list[str]]
 
 # The printed columns: metric of the kit, its short head, digits after the point.
 PRINTED = (
@@ -16,29 +20,9 @@ PRINTED = (
 )
 
 
-def facts_seen(plan: Plan, base_model: str) -> str | None:
-    """How many evaluated questions the base model met in pre-training; None where nobody knows."""
-    scratch = plan.params.base_models[base_model].scratch
-    if scratch is None:
-        return None
-    data = plan.params.data
-    seen = {row["question"] for row in tofu.load(data.source, scratch.pretrain_split, data.revision)}
-    names = tofu.splits(data.forget_split)
-    parts = []
-    for label, name in (
-        ("real authors", "real_authors_perturbed"),
-        ("world facts", "world_facts_perturbed"),
-        ("retain questions", names.retain_perturbed),
-        ("forget questions", names.forget_perturbed),
-    ):
-        rows = tofu.load(data.source, name, data.revision)
-        parts.append(f"{sum(row['question'] in seen for row in rows)} of {len(rows)} {label}")
-    return ", ".join(parts)
-
-
 def published(plan: Plan) -> list[dict]:
     """What the paper prints for this table."""
-    return read_csv(paths.results("published") / f"flat_{plan.params.table}.csv")
+    return [] if plan.split else read_csv(paths.results("published") / f"flat_{plan.params.table}.csv")
 
 
 def reference(plan: Plan) -> list[dict]:
@@ -46,54 +30,15 @@ def reference(plan: Plan) -> list[dict]:
     return read_csv(reference_folder(plan) / "table.csv")
 
 
-def caption(plan: Plan, found: list[dict]) -> list[str]:
-    """What a reader must know before believing a number, one sentence a line."""
-    data = plan.params.data
-    names = tofu.splits(data.forget_split)
-    n_forget = len(tofu.load(data.source, names.forget, data.revision))
-    n_full = n_forget + len(tofu.load(data.source, names.retain, data.revision))
-    source = "the kit's own universe" if data.source == "universe" else data.source
-    lines = [
-        f"Profile {plan.params.profile}: {source}, {data.forget_split} = {n_forget} of {n_full} questions "
-        f"({n_forget / n_full:.1%}); every row: one seed.",
-    ]
-    if not plan.params.paper_scale:
-        lines.append("Not the paper's scale; rows that differ by a few questions of D = k/n are not ordered by that.")
-    for base_model in plan.params.base_models:
-        seen = facts_seen(plan, base_model)
-        if seen:
-            lines.append(f"The base model {base_model} met in pre-training {seen}.")
-    training = next((row.training for row in plan.rows if row.training), None)
-    if training and plan.params.unlearn.selected:
-        lines.append(
-            f"Learning rate {training['learning_rate']:g} and {training['steps']} steps serve all methods; they were "
-            "chosen on validation authors that no row forgets, and that choice saw retain questions, also for methods "
-            "that train on forget data only."
-        )
-    lines.append(
-        "FQ: p-value of a two-sample KS test on truth ratios against the retain model, questions taken as independent. "
-        "MU: harmonic mean of nine parts, geometric truth ratio. F-RL, R-RL: ROUGE-L recall; "
-        "F-RL's ideal is the retain model's, not zero."
-    )
-    lines += [f"Not pinned: the newest {name} of the hub was used." for name in unpinned(plan)]
-    if any(record["status"] == "collapsed" for record in found):
-        lines.append("Collapsed: retain ROUGE-L below half the original's; such a row wins nothing.")
-    return lines
-
-
-def unpinned(plan: Plan) -> list[str]:
-    """Hub ids that are used without a revision."""
-    data = plan.params.data
-    used = [(data.source, data.revision)] if tofu.folder(data.source) is None else []
-    used += [(m.source, m.revision) for m in plan.params.base_models.values() if m.scratch is None]
-    return [source for source, revision in used if revision is None and not Path(source).is_dir()]
-
-
 def match(found: list[dict], record: dict) -> dict:
-    """The record of the same base model, method and variant in another table, or an empty one."""
+    """The record of the same base model, method, variant and setting in another table, or an empty one.
+
+    A paper prints one setting, so its row matches every setting of ours.
+    """
     for other in found:
         same_model = other["base_model"] in (record["base_model"], record["printed_base_model"])
-        if same_model and other["method"] == record["method"] and other.get("variant", "paper") == record["variant"]:
+        same_form = other["method"] == record["method"] and other.get("variant", "paper") == record["variant"]
+        if same_model and same_form and ("setting" not in other or other["setting"] == record["setting"]):
             return other
     return {}
 
@@ -111,18 +56,31 @@ def number(value: float | None, digits: int) -> str:
     return f"{value:.{digits}f}"
 
 
-def comparison(plan: Plan, found: list[dict]) -> list[list[str]]:
-    """Head and lines of the table that people read: per metric paper, reference, yours."""
-    return _side_by_side(plan, found, {"paper": published(plan), "reference": reference(plan), "yours": found})
+def of(found: list[dict], base_model: str, variant: str | None = "paper", setting: str | None = None) -> list[dict]:
+    """The records of one base model in one variant (None: all but the paper's form) and setting (None: the table's)."""
+    return [
+        record
+        for record in found
+        if record["base_model"] == base_model
+        and record.get("setting") == setting
+        and (record["variant"] == variant if variant else record["variant"] != "paper")
+    ]
+
+
+def comparison(plan: Plan, found: list[dict]) -> Block:
+    """The columns that the paper prints: per metric paper, reference, yours."""
+    sides = {"paper": published(plan), "reference": reference(plan), "yours": found}
+    return _side_by_side(found, sides)
 
 
 def paper_and_reference(plan: Plan) -> str:
-    """The table in README: what the paper prints beside the committed reference run."""
-    found = reference(plan)
-    return "\n".join(_markdown_table(_side_by_side(plan, found, {"paper": published(plan), "reference": found})))
+    """The table in README: what the paper prints beside the committed reference run, first base model."""
+    found = of(reference(plan), next(iter(plan.params.base_models)))
+    return "\n".join(_markdown_table(_side_by_side(found, {"paper": published(plan), "reference": found})))
 
 
-def _side_by_side(plan: Plan, found: list[dict], sides: dict[str, list[dict]]) -> list[list[str]]:
+def _side_by_side(found: list[dict], sides: dict[str, list[dict]]) -> Block:
+    sides = {name: rows for name, rows in sides.items() if rows}
     lines = [["", *(f"{head}: {' / '.join(sides)}" for _, head, _ in PRINTED)]]
     for record in found:
         same = [match(rows, record) for rows in sides.values()]
@@ -130,22 +88,59 @@ def _side_by_side(plan: Plan, found: list[dict], sides: dict[str, list[dict]]) -
         for metric, _, digits in PRINTED:
             values = [number(_value(other, metric), digits).rjust(7) for other in same]
             cells.append(" / ".join(values))
-        lines.append([_label(plan, record), *cells])
+        lines.append([_label(record), *cells])
     return lines
 
 
-def behind(plan: Plan, found: list[dict]) -> list[list[str]]:
-    """Head and lines of what stands behind those numbers."""
-    lines = [["", "D = k/n", "gap of F-RL", "smallest part of MU", "steps", "unlearning"]]
-    for record in found:
-        k, lcm = record.get("forget_quality_k"), record.get("forget_quality_lcm")
-        part, seconds = record.get("model_utility_smallest_part"), record.get("unlearning_seconds")
+def questions(plan: Plan, found: list[dict]) -> Block:
+    """How many questions separate the p-values: k of D = k/n, and how far each row is from the best method's k."""
+    sides = {"paper": published(plan), "yours": found}
+    levels = {name: [_level(match(rows, record)) for record in found] for name, rows in sides.items()}
+    lines = [["", "k of n: paper / yours", "questions behind the best: paper / yours", "p by author", "least p"]]
+    methods = [index for index, record in enumerate(found) if record["learning_rate"] is not None]
+    best = {name: min((ks[i] for i in methods if ks[i] is not None), default=None) for name, ks in levels.items()}
+    for index, record in enumerate(found):
+        ks = [levels[name][index] for name in sides]
+        behind = [
+            "-" if k is None or best[name] is None or index not in methods else str(k - best[name])
+            for name, k in zip(sides, ks, strict=True)
+        ]
         lines.append(
             [
-                _label(plan, record),
-                f"{k}/{lcm}" if lcm else "-",
+                _label(record),
+                " / ".join("-" if k is None else str(k) for k in ks),
+                " / ".join(behind),
+                number(record.get("forget_quality_clustered_p"), 3),
+                number(record.get("forget_quality_clustered_floor"), 3),
+            ]
+        )
+    return lines
+
+
+def _level(record: dict) -> int | None:
+    """k of D = k/n; a printed p-value is looked up on the grid of 40 against 40 questions."""
+    if "forget_quality_k" in record:
+        k, n, m = (record[f"forget_quality_{name}"] for name in ("k", "n", "m"))
+        return k if n == m else None
+    p = record.get("forget_quality_p")
+    return None if p is None else ks_level(p, 40)
+
+
+def behind(plan: Plan, found: list[dict]) -> Block:
+    """What stands behind those numbers."""
+    touched = any("retain_touched_rouge_l_recall" in record for record in found)
+    head = ["", "gap of F-RL", "smallest part of MU", *(["R-RL: touched / other authors"] if touched else [])]
+    lines = [[*head, "learning rate", "steps", "unlearning"]]
+    for record in found:
+        part, seconds = record.get("model_utility_smallest_part"), record.get("unlearning_seconds")
+        groups = [number(record.get(f"retain_{g}_rouge_l_recall"), 3) for g in ("touched", "untouched")]
+        lines.append(
+            [
+                _label(record),
                 number(record.get("forget_rouge_l_gap"), 4),
                 f"{part} {number(record.get('model_utility_smallest_part_value'), 2)}" if part else "-",
+                *([" / ".join(groups)] if touched else []),
+                f"{record['learning_rate']:g}" if record.get("learning_rate") else "-",
                 str(record.get("steps") or "-"),
                 f"{seconds:.1f} s" if seconds else "-",
             ]
@@ -153,13 +148,37 @@ def behind(plan: Plan, found: list[dict]) -> list[list[str]]:
     return lines
 
 
-def _label(plan: Plan, record: dict) -> str:
-    model = f"{record['base_model']} " if len(plan.params.base_models) > 1 else ""
+def over_seeds(found: list[dict]) -> Block:
+    """Median and range of the printed columns."""
+    lines = [["", *(head for _, head, _ in PRINTED)]]
+    for record in found:
+        cells = []
+        for metric, _, digits in PRINTED:
+            low, high = (number(record.get(f"{metric}_{end}"), digits) for end in ("lo", "hi"))
+            cells.append(f"{number(record.get(metric), digits)} [{low}, {high}]")
+        lines.append([_label(record), *cells])
+    return lines
+
+
+def variants(found: list[dict], base_model: str) -> Block:
+    """The release's form beside the paper's, same learning rate and steps: what the difference does."""
+    paper_form = of(found, base_model)
+    released = of(found, base_model, variant=None)
+    return _side_by_side(
+        released,
+        {
+            "paper's form": [record | {"variant": "release"} for record in paper_form],
+            "release's": released,
+        },
+    )
+
+
+def _label(record: dict) -> str:
     status = "" if record["status"] == "ok" else f" ({record['status']})"
-    return f"{model}{record['printed_as']}{status}"
+    return f"{record['printed_as']}{status}"
 
 
-def _markdown_table(lines: list[list[str]]) -> list[str]:
+def _markdown_table(lines: Block) -> list[str]:
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
 
     def padded(line: list[str]) -> str:
@@ -173,27 +192,48 @@ def _markdown_table(lines: list[list[str]]) -> list[str]:
     return [padded(lines[0]), rule, *map(padded, lines[1:])]
 
 
+def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
+    """All small tables of a result, each with its heading."""
+    parts = []
+    for base_model, model in plan.params.base_models.items():
+        mine = of(found, base_model)
+        name = f"{base_model} (in the paper: {model.printed_as})"
+        parts += [
+            (name, comparison(plan, mine)),
+            (f"{base_model}: how many questions that is", questions(plan, mine)),
+            (f"{base_model}: what stands behind it", behind(plan, mine)),
+        ]
+        if len(plan.params.seeds) > 1:
+            parts.append((f"{base_model}: median and range over {len(plan.params.seeds)} seeds", over_seeds(mine)))
+        if of(found, base_model, variant=None):
+            parts.append((f"{base_model}: as released, same learning rate and steps", variants(found, base_model)))
+        for setting in ("selected", "paper"):
+            others = of(found, base_model, setting=setting)
+            if others:
+                parts.append((f"{base_model}: in the setting '{setting}'", comparison(plan, others)))
+                parts.append((f"{base_model}: behind the setting '{setting}'", behind(plan, others)))
+    return parts
+
+
 def markdown(plan: Plan, found: list[dict]) -> str:
-    """The whole table as text: comparison, what stands behind it, caption, and every row that is not ok."""
-    notes = [
-        f"* {record['printed_as']}: {record['status']}, {record['reason']}" for record in found if record.get("reason")
-    ]
-    parts = [
-        [f"# {plan.params.title}"],
-        _markdown_table(comparison(plan, found)),
-        _markdown_table(behind(plan, found)),
-        ["  \n".join([*caption(plan, found), *notes])],
-    ]
+    """The whole result as text: every small table, the caption, and every row that is not ok."""
+    notes = [f"* {record['row']}: {record['status']}, {record['reason']}" for record in found if record.get("reason")]
+    title = plan.params.title + (f", {plan.split}" if plan.split else "")
+    parts = [[f"# {title}"]]
+    for heading, block in blocks(plan, found):
+        parts += [[f"## {heading}"], _markdown_table(block)]
+    parts.append(["  \n".join([*caption(plan, found), *notes])])
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
 def latex(plan: Plan, found: list[dict]) -> str:
-    """A booktabs table of our values, for a paper or a slide."""
+    """A booktabs table of our values, for a paper or a slide: the rows of the table's own setting and form."""
     lines = [r"\begin{tabular}{l" + "r" * len(PRINTED) + "}", r"\toprule"]
-    lines += ["Method & " + " & ".join(head for _, head, _ in PRINTED) + r" \\", r"\midrule"]
-    for record in found:
-        cells = [number(record.get(metric), digits) for metric, _, digits in PRINTED]
-        mark = "" if record["status"] == "ok" else f" ({record['status']})"
-        lines.append(f"{record['printed_as']}{mark} & " + " & ".join(cells) + r" \\")
+    lines.append("Method & " + " & ".join(head for _, head, _ in PRINTED) + r" \\")
+    for base_model, model in plan.params.base_models.items():
+        lines += [r"\midrule", rf"\multicolumn{{{1 + len(PRINTED)}}}{{l}}{{{model.printed_as}: {base_model}}} \\"]
+        for record in of(found, base_model):
+            cells = [number(record.get(metric), digits) for metric, _, digits in PRINTED]
+            lines.append(f"{_label(record)} & " + " & ".join(cells) + r" \\")
     notes = ["% " + line for line in caption(plan, found)]
     return "\n".join([*notes, *lines, r"\bottomrule", r"\end{tabular}", ""])

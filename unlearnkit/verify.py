@@ -7,11 +7,10 @@ import json
 import shutil
 from pathlib import Path
 
-from unlearnkit import paths, report, runs, tables
+from unlearnkit import front, paths, report, runs, tables
 from unlearnkit.errors import KitError
-from unlearnkit.metrics.samples import tofu_metrics
 from unlearnkit.metrics.tofu import rouge_l_recall
-from unlearnkit.plan import Plan
+from unlearnkit.planned import Plan
 
 
 def verify_all() -> tuple[list[str], bool]:
@@ -33,28 +32,44 @@ def verify_all() -> tuple[list[str], bool]:
 def problems_of(result: Path) -> list[str]:
     """What is wrong with a result folder; empty where every file and number is as it was written.
 
-    From the samples: ROUGE-L from the answers themselves, all metrics of table.csv and metrics.json, the verdicts.
+    From the samples: ROUGE-L from the answers themselves, all metrics of seeds.csv, the medians of table.csv, the
+    verdicts. A folder of fronts holds points without samples: its files alone are compared.
     """
     manifest = json.loads((result / "manifest.json").read_text(encoding="utf-8"))
     problems = [f"{name}: missing or changed" for name in report.changed_files(result, manifest)]
-    table = tables.read_csv(result / "table.csv")
-    stored = json.loads((result / "metrics.json").read_text(encoding="utf-8"))
+    if not (result / "table.csv").is_file():
+        return problems
+    parameters = json.loads((result / "parameters.json").read_text(encoding="utf-8"))
+    table, drawn = report.read_rows(result), report.read_seeds(result)
     samples = {
-        path.parent.name.replace("__", "/"): runs.read_samples(path)
-        for path in sorted((result / "rows").glob("*/samples.jsonl.gz"))
+        draw: runs.read_samples(path / "samples.jsonl.gz") for draw, path in report.draw_folders(result).items()
     }
-    for record in table:
-        suffix = "" if record["variant"] == "paper" else f"_{record['variant']}"
-        name, retain = f"{record['base_model']}/{record['method']}{suffix}", f"{record['base_model']}/retain"
-        if name not in samples or retain not in samples:
-            problems.append(f"table.csv, row {name}: no samples")
+    for record in drawn:
+        draw, retain = (record["row"], record["seed"]), (f"{record['base_model']}/retain", record["seed"])
+        if draw not in samples or retain not in samples:
+            problems.append(f"seeds.csv, row {draw[0]}, seed {draw[1]}: no samples")
             continue
-        problems += [f"row {name}, {line}" for line in _other_rouge_l(samples[name])]
-        for metric, value in tofu_metrics(samples[name], samples[retain]).items():
-            for file, found in (("table.csv", record.get(metric)), ("metrics.json", stored[name].get(metric))):
-                if found != value:
-                    problems.append(f"{file}, row {name}, {metric}: {found} instead of {value}")
-    return problems + _other_verdicts(result, table)
+        problems += [f"row {draw[0]}, seed {draw[1]}, {line}" for line in _other_rouge_l(samples[draw])]
+        again = tables.metrics(samples[draw], samples[retain], parameters["data"]["retain_pool"])
+        problems += [
+            f"seeds.csv, row {draw[0]}, seed {draw[1]}, {metric}: {record.get(metric)} instead of {value}"
+            for metric, value in again.items()
+            if record.get(metric) != value
+        ]
+    return problems + _other_medians(table, drawn) + _other_verdicts(result, table)
+
+
+def _other_medians(table: list[dict], drawn: list[dict]) -> list[str]:
+    """Numbers of table.csv that do not follow from seeds.csv."""
+    problems = []
+    for record in table:
+        again = tables.record_of([one for one in drawn if one["row"] == record["row"]])
+        problems += [
+            f"table.csv, row {record['row']}, {key}: {record.get(key)} instead of {value}"
+            for key, value in again.items()
+            if key not in ("status", "reason") and record.get(key) != value
+        ]
+    return problems
 
 
 def _other_rouge_l(samples: list[dict]) -> list[str]:
@@ -87,6 +102,30 @@ def make_reference(plan: Plan) -> Path:
         if manifest["source_hash"] != runs.source_hash():
             raise KitError(f"{name} is stale: it was made by other code; run with FRESH=1")
     target = tables.reference_folder(plan)
+    with runs.renamed_when_complete(target) as partial:
+        shutil.copytree(source, partial)
+        if plan.params.data.source != "universe":
+            _without_notebook(partial)
+    return target
+
+
+def _without_notebook(result: Path) -> None:
+    """An executed notebook shows questions and answers; those of other people's data are not committed."""
+    manifest = json.loads((result / "manifest.json").read_text(encoding="utf-8"))
+    for file in result.glob("*.ipynb"):
+        del manifest["files"][file.name]
+        file.unlink()
+    runs.write_json(result / "manifest.json", manifest)
+
+
+def make_front_reference(plan: Plan) -> Path:
+    """Copy finished fronts to results/reference. KitError: there are none, or uncommitted or other code made them."""
+    source, target = front.folder(plan), front.folder(plan, "reference")
+    if not (source / "manifest.json").is_file():
+        raise KitError(f"{source}: not finished; run: make front TABLE={plan.params.table} first")
+    manifest = json.loads((source / "manifest.json").read_text(encoding="utf-8"))
+    if manifest["dirty"] or manifest["commit"] is None or manifest["source_hash"] != runs.source_hash():
+        raise KitError(f"{source} was made by uncommitted or other code; commit, then run with FRESH=1")
     with runs.renamed_when_complete(target) as partial:
         shutil.copytree(source, partial)
     return target

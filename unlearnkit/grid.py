@@ -1,0 +1,55 @@
+"""The grid over learning rates and steps: planned once for the selection, on validation authors, and once for the
+fronts, on the table's own forget split. Per method and learning rate one run, sampled at every number of steps.
+
+The schedule is constant, so the first k steps of a longer run are the run of k steps.
+"""
+
+from unlearnkit import schema
+from unlearnkit.checks import REFERENCE_ROWS, check
+from unlearnkit.errors import KitError
+from unlearnkit.planned import Draw, Family, Plan, Row, unlearn_spec
+
+
+def make(content: schema.Params, where: str, purpose: str) -> Plan:
+    """Plan the grid for the `purpose` "selection" or "front". KitError: the file has no grid."""
+    check(content, where)
+    grid = content.selection
+    if grid is None or content.unlearn.selected is None:
+        raise KitError(f"{where}: selection or unlearn.selected is null; there is no grid")
+    plan = Plan(content, where, purpose="grid")
+    seed = content.seeds[0]
+    selecting = purpose == "selection"
+    forget_split = grid.forget_split if selecting else content.data.forget_split
+    sets = ["forget", "retain"] if selecting else ["forget", "retain", "real_authors", "world_facts"]
+    changes = {"sets": sets, "evaluation": content.evaluation.model_dump() | {"trajectory_every": None}}
+    for base_model in content.base_models:
+        family = Family(plan, base_model)
+        original = family.original(forget_split, seed)
+        starts = {"original": original, "retain": family.retain(forget_split, seed, f"{purpose} retain")}
+        references = {
+            name: family.row(start, f"{purpose}, {name}", forget_split, **changes) for name, start in starts.items()
+        }
+        for name, run in references.items():
+            draw = Draw(seed, run, references["retain"])
+            plan.rows.append(Row(base_model, name, REFERENCE_ROWS[name], (draw,)))
+        for row in _rows(content, base_model):
+            for rate in grid.learning_rates:
+                training = family.training("selected") | {"learning_rate": rate, "steps": max(grid.steps)}
+                unlearn = unlearn_spec(content, row, training)
+                label = f"{purpose}, {row.method} at {rate:g}"
+                run = family.row(original, label, forget_split, unlearn, seed, **changes, sample_steps=grid.steps)
+                draw = Draw(seed, run, references["retain"])
+                plan.rows.append(Row(base_model, row.method, row.method, (draw,), training=training))
+    return plan
+
+
+def _rows(content: schema.Params, base_model: str) -> list[schema.RowParams]:
+    """The rows that a selection decides: the methods in the paper's form."""
+    return [
+        row
+        for row in content.rows
+        if row.method not in REFERENCE_ROWS
+        and row.variant == "paper"
+        and (row.setting or content.unlearn.default) == "selected"
+        and (row.base_models is None or base_model in row.base_models)
+    ]

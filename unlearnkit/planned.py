@@ -1,0 +1,214 @@
+"""What a plan consists of: runs with their keys, rows with their draws, and the models of one base model.
+
+A run's key is a hash of its resolved parameters, its data, the runs it starts from and the recipe version of its kind.
+Planning imports no machine-learning library, so that a finished table is recognised within a second.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from unlearnkit import methods, models, schema
+from unlearnkit.checks import at, parameters
+from unlearnkit.data import templates, tofu
+
+# Bumped when a change of the code alters a run's numbers on purpose.
+RECIPES = {"base_model": 1, "finetuned": 1, "row": 2}
+
+EVALUATED_SETS = ("forget", "retain", "real_authors", "world_facts")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One unit of work. `spec` is all that executing it takes (JSON); `needs` are the keys of runs it starts from."""
+
+    kind: str
+    name: str
+    key: str
+    spec: dict
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One seed of a row: its run, and the retain model's run that it is measured against.
+
+    Where a published log stands for the retain model, `retain_run` is None, and so is the `run` of the row retain.
+    """
+
+    seed: int
+    run: str | None
+    retain_run: str | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: what it is, how it is trained, and one draw for each seed."""
+
+    base_model: str
+    method: str
+    printed_as: str
+    draws: tuple[Draw, ...]
+    variant: str = "paper"
+    setting: str | None = None  # None where it is the table's default, and in reference rows
+    training: dict | None = None  # of the unlearning; None in reference rows
+    collapsed: bool = False  # on the validation authors no point of the grid kept enough
+
+    @property
+    def label(self) -> str:
+        suffix = "" if self.variant == "paper" else f"_{self.variant}"
+        return f"{self.method}{suffix}" + (f"_{self.setting}_setting" if self.setting else "")
+
+    @property
+    def name(self) -> str:
+        return f"{self.base_model}/{self.label}"
+
+
+@dataclass
+class Plan:
+    """All runs of a table, each after the runs it needs, and its rows in the order of the file.
+
+    `split`: the forget split, where it is another than the parameter file's. `purpose`: "table" or "grid".
+    """
+
+    params: schema.Params
+    where: str
+    split: str | None = None
+    purpose: str = "table"
+    runs: dict[str, Run] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        """What the whole table depends on."""
+        return digest([[row.name, draw.seed, draw.run, draw.retain_run] for row in self.rows for draw in row.draws])
+
+    @property
+    def result_name(self) -> str:
+        """The name of the table's result folder."""
+        return self.params.table + (f"_{self.split}" if self.split else "")
+
+    @property
+    def data(self) -> tofu.Source:
+        return source(self.params)
+
+    def add(self, kind: str, name: str, spec: dict, sets: list[str], needs: tuple[str, ...] = ()) -> Run:
+        """Key a run by its spec and the content of the data sets it reads."""
+        with at(f"{self.where}: data.source"):
+            prints = {name: self.data.fingerprint(name) for name in sets}
+        key = digest({"kind": kind, "recipe": RECIPES[kind], "spec": spec, "data": prints})
+        run = Run(kind, name, key, spec | {"data_fingerprints": prints}, needs)
+        return self.runs.setdefault(key, run)
+
+
+def digest(content: object) -> str:
+    """16 hex digits of a hash of JSON content."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def source(content: schema.Params) -> tofu.Source:
+    """Where a table's data come from."""
+    data = content.data
+    return tofu.Source(data.source, data.revision, data.retain_authors)
+
+
+class Family:
+    """The models of one base model: pre-trained, original and retain, planned on demand and shared by all tables."""
+
+    def __init__(self, plan: Plan, name: str):
+        self.plan, self.name = plan, name
+        self.params = plan.params.base_models[name]
+        self.shared = {"data": plan.data.as_dict(), "prompt_format": self.params.prompt_format}
+
+    def base(self) -> dict:
+        """Where fine-tuning starts: {"run": key} or {"source": ..., "revision": ...}. One for all seeds."""
+        scratch = self.params.scratch
+        if scratch is None:
+            start, revision = self.params.source, self.params.revision
+            return {"source": start, "revision": revision, "fingerprint": models.fingerprint(start)}
+        spec = {
+            **self.shared,
+            "architecture": scratch.architecture.model_dump(),
+            "tokenizer_splits": ["full", scratch.pretrain_split, "real_authors", "world_facts"],
+            "split": scratch.pretrain_split,
+            "training": scratch.pretrain.model_dump(),
+            "seed": self.plan.params.seeds[0],
+        }
+        sets = sorted({*spec["tokenizer_splits"], spec["split"]})
+        return {"run": self.plan.add("base_model", f"{self.name}/base model", spec, sets).key}
+
+    def finetuned(self, split: str, label: str, seed: int) -> dict:
+        base = self.base()
+        mix = self.params.scratch.finetune_mix if self.params.scratch else None
+        splits = [split] + ([mix] if mix else [])
+        spec = {
+            **self.shared,
+            "start": base,
+            "splits": splits,
+            "training": self.params.finetune.model_dump(),
+            "seed": seed,
+        }
+        needs = (base["run"],) if "run" in base else ()
+        name = f"{self.name}/{label} model{self.of_seed(seed)}"
+        return {"run": self.plan.add("finetuned", name, spec, splits, needs).key}
+
+    def of_seed(self, seed: int) -> str:
+        """What tells the runs of several seeds apart in their names."""
+        return f", seed {seed}" if len(self.plan.params.seeds) > 1 else ""
+
+    def original(self, forget_split: str, seed: int) -> dict:
+        return self.finetuned(tofu.splits(forget_split).full, "original", seed)
+
+    def retain(self, forget_split: str, seed: int, label: str = "retain") -> dict:
+        return self.finetuned(tofu.splits(forget_split).retain, label, seed)
+
+    def row(
+        self, start: dict, label: str, forget_split: str, unlearn: dict | None = None, seed: int = 0, **changes
+    ) -> str:
+        """The key of a run that evaluates a model, after unlearning it where `unlearn` says how."""
+        names = tofu.splits(forget_split)
+        sets = [names.forget_perturbed, names.retain_perturbed, "real_authors_perturbed", "world_facts_perturbed"]
+        spec = {
+            **self.shared,
+            "start": start,
+            "forget_split": forget_split,
+            "unlearn": unlearn,
+            "sets": list(EVALUATED_SETS),
+            "evaluation": self.plan.params.evaluation.model_dump(),
+            **changes,
+        }
+        if unlearn:
+            spec["seed"] = seed
+            sets.append(names.forget)
+            if {"retain", "mismatch"}.intersection(unlearn["parts"]):
+                sets += [names.retain, "full"]  # full says which author a question belongs to
+                spec["retain_pool"] = self.plan.params.data.retain_pool
+            if "template" in unlearn["parts"]:
+                with at(f"{self.plan.where}: data.source"):
+                    spec["templates_fingerprint"] = templates.fingerprint(self.plan.params.data.source)
+        needs = (start["run"],) if "run" in start else ()
+        return self.plan.add("row", f"{self.name}/{label}", spec, sets, needs).key
+
+    def training(self, setting: str) -> dict:
+        """The training parameters of a setting; learning rate and steps still null where a selection decides."""
+        training = getattr(self.plan.params.unlearn, setting).model_dump()
+        if training["learning_rate"] == "as_finetune":
+            training["learning_rate"] = self.params.finetune.learning_rate
+        return training
+
+
+def unlearn_spec(content: schema.Params, row: schema.RowParams, training: dict) -> dict:
+    """How a row unlearns: everything that `procedure.unlearn` takes, JSON."""
+    chosen = methods.variant(row.method, row.variant, content.own_methods)
+    own = None if row.method in methods.METHODS else content.own_methods
+    return {
+        "method": row.method,
+        "variant": row.variant,
+        "parameters": parameters(row.method, row.variant, row.parameters, content.own_methods),
+        "parts": list(chosen.parts),
+        "training": training,
+        "own_methods": own,
+        "own_methods_fingerprint": digest(Path(own).read_text(encoding="utf-8")) if own else None,
+    }
