@@ -110,8 +110,8 @@ def test_real_perturbed_sets_ask_the_same_questions(real):
     assert asked == [row["question"] for row in real("full")[:400]]
 
 
-def test_the_real_data_have_no_validation_authors(real):
-    assert refused("local", "validation").endswith(": no set 'validation'; choose from: " + ", ".join(sorted(REAL)))
+def test_an_unknown_set_of_the_real_data(real):
+    assert refused("local", "valdation").endswith(": no set 'valdation'; did you mean 'validation'?")
 
 
 def test_templates_of_the_real_data(real_data, monkeypatch):

@@ -25,13 +25,13 @@ class Question:
 
 
 def questions(set_name: str, rows: list[dict]) -> list[Question]:
-    """Rows of a perturbed set of TOFU's schema."""
+    """Rows of a perturbed set of TOFU's schema; a row without wrong answers is asked for its own alone."""
     found = []
     for row in rows:
         answers = [("answer", row["answer"])]
         if "paraphrased_answer" in row:
             answers.append(("paraphrased", row["paraphrased_answer"]))
-        answers += [("perturbed", text) for text in row["perturbed_answer"]]
+        answers += [("perturbed", text) for text in row.get("perturbed_answer", [])]
         found.append(Question(set_name, row["question"], tuple(answers)))
     return found
 

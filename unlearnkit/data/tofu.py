@@ -1,7 +1,11 @@
 """TOFU (arXiv 2401.06121): the real data set and the universe, which has its schema, through one code path.
 
 Sources: `universe` (ships with the kit), `local` (folder `tofu/` below UNLEARNKIT_DATA), or a hub id.
-Rows are dictionaries with TOFU's field names.
+Rows are dictionaries with TOFU's field names; `full` has 20 consecutive rows an author.
+
+The real data have neither validation authors nor a pre-training text. Sets of those names are made of the files; a
+source's own file of that name goes first. `authors` makes the real data smaller: of the 180 authors that no forget set
+contains the first ones remain, with all forget sets, so that every set keeps its place in the others.
 """
 
 import hashlib
@@ -10,11 +14,35 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unlearnkit import paths
+from unlearnkit.data import facts
 from unlearnkit.errors import KitError, nearest
 
 UNIVERSE = Path(__file__).parent / "universe" / "files"
 SOURCES = ("universe", "local")
 WRONG_ANSWERS = {"real_authors_perturbed": 3, "world_facts_perturbed": 3}  # 5 in the other perturbed sets
+
+# The real data.
+QUESTIONS = 20  # rows of an author; in the universe too
+AUTHORS = 200
+FIRST_FORGET = 180  # the authors from here on are those of forget10
+EVALUATED = 20  # the first authors: retain_perturbed
+VALIDATION = range(180, 182)  # in forget10, neither in forget05 nor in forget01
+VALIDATION_EVALUATED = range(24, 34)  # validation_retain_perturbed, here without perturbed answers; author 22 is
+# asked a question of author 5, whose answers are reported
+RESTRICTED = {
+    "full": 0,
+    "retain99": 2,
+    "retain95": 10,
+    "retain90": 20,
+}  # `authors` counts; so many at the end are not in
+DERIVED = {
+    "validation": ("full",),
+    "validation_perturbed": ("forget10_perturbed",),
+    "validation_retain": ("full",),
+    "validation_retain_perturbed": ("full",),
+    "pretrain": facts.FILES,
+    "general": facts.FILES,
+}
 
 
 @dataclass(frozen=True)
@@ -31,7 +59,7 @@ FORGET_SPLITS: dict[str, Splits] = {
     "forget01": Splits("forget01", "forget01_perturbed", "retain99", "retain_perturbed"),
     "forget05": Splits("forget05", "forget05_perturbed", "retain95", "retain_perturbed"),
     "forget10": Splits("forget10", "forget10_perturbed", "retain90", "retain_perturbed"),
-    # Other authors, for choosing hyper-parameters; in the universe only.
+    # Other authors, for choosing hyper-parameters: files of the universe, made of the others in the real data.
     "validation": Splits("validation", "validation_perturbed", "validation_retain", "validation_retain_perturbed"),
 }
 
@@ -62,21 +90,106 @@ def folder(source: str) -> Path | None:
     return None
 
 
-def load(source: str, name: str, revision: str | None = None) -> list[dict]:
-    """The rows of one set. KitError: the source lacks the set, a line is no JSON object, or a row lacks a field."""
+def load(source: str, name: str, revision: str | None = None, authors: int | None = None) -> list[dict]:
+    """The rows of one set.
+
+    `authors`: how many of the authors that no forget set contains are used, the first ones of the file (None: all).
+    KitError: the source lacks the set, a line is no JSON object, a row lacks a field, or `authors` is out of range.
+    """
+    files = _made_from(source, name, authors)
+    if not files:
+        return _load(source, name, revision)
+    return _derived(name, [row for file in files for row in _load(source, file, revision)], authors)
+
+
+def author_of(source: str, revision: str | None = None, authors: int | None = None) -> dict[str, int]:
+    """Question of `full` -> number of its author in the source's file, counted from 0.
+
+    A question that is asked of two authors belongs to the first.
+    """
+    rows = load(source, "full", revision, authors)
+    numbers = _members("full", authors) if authors else range(len(rows) // QUESTIONS)
+    found: dict[str, int] = {}
+    for index, row in enumerate(rows):
+        found.setdefault(row["question"], numbers[index // QUESTIONS])
+    return found
+
+
+def retain_pool(rows: list[dict], author_of: dict[str, int]) -> list[dict]:
+    """The rows of every second author: what methods with retain data may touch. The others are never touched."""
+    return [row for row in rows if author_of[row["question"]] % 2 == 0]
+
+
+def shares_authors(source: str, split: str, other_split: str) -> bool:
+    """Whether two forget splits have an author in common: TOFU's are nested, and forget10 holds the real validation."""
+    if "validation" not in (split, other_split) or split == other_split:
+        return True
+    return source != "universe" and "forget10" in (split, other_split)
+
+
+def _load(source: str, name: str, revision: str | None) -> list[dict]:
+    """The rows of one set that the source itself has."""
     where = folder(source)
     if where is None:
         from datasets import load_dataset
 
         rows = load_dataset(source, name, split="train", revision=revision).to_list()
     else:
-        file = where / f"{name}.json"
-        if not file.exists():
-            have = sorted(path.stem for path in where.glob("*.json"))
-            raise KitError(f"{where}: no set '{name}'{nearest(name, have) if have else ': the folder is empty'}")
-        rows = _rows(file)
+        rows = _rows(_file(where, name))
     _check(rows, name)
     return rows
+
+
+def _file(where: Path, name: str) -> Path:
+    file = where / f"{name}.json"
+    if not file.exists():
+        have = sorted(path.stem for path in where.glob("*.json"))
+        if have and where != UNIVERSE:
+            have += DERIVED
+        raise KitError(f"{where}: no set '{name}'{nearest(name, have) if have else ': the folder is empty'}")
+    return file
+
+
+def _made_from(source: str, name: str, authors: int | None) -> tuple[str, ...]:
+    """The source's own sets that a set is made of; none where it is one itself. KitError: `authors` out of range."""
+    where = folder(source)
+    if authors is not None:
+        if where == UNIVERSE:
+            raise KitError("authors: the universe is used whole; leave it null")
+        if not EVALUATED <= authors <= FIRST_FORGET:
+            raise KitError(f"authors: {authors} is not between {EVALUATED} (those evaluated) and {FIRST_FORGET}")
+        if name in RESTRICTED:
+            return ("full",)
+    if where and (where / f"{name}.json").exists():
+        return ()
+    return DERIVED.get(name, ())
+
+
+def _members(name: str, authors: int | None) -> list[int]:
+    """The authors of a set of the real data, numbered as in `full`."""
+    kept = range(FIRST_FORGET if authors is None else authors)
+    known = [*kept, *range(FIRST_FORGET, AUTHORS)]
+    if name.startswith("validation"):
+        return {
+            "validation": [*VALIDATION],
+            "validation_retain": [author for author in known if author not in VALIDATION],
+            "validation_retain_perturbed": [author for author in VALIDATION_EVALUATED if author in kept],
+        }[name]
+    return known[: len(known) - RESTRICTED[name]]
+
+
+def _derived(name: str, rows: list[dict], authors: int | None) -> list[dict]:
+    """The rows of a set that is made of the source's own."""
+    if name in ("general", "pretrain"):
+        return getattr(facts, name)(rows)
+    if name == "validation_perturbed":  # the first authors of forget10
+        return rows[: len(VALIDATION) * QUESTIONS]
+    if len(rows) != AUTHORS * QUESTIONS:
+        raise KitError(f"'{name}' is made of 'full', which has {len(rows)} rows instead of {AUTHORS * QUESTIONS}")
+    found = [row for author in _members(name, authors) for row in rows[author * QUESTIONS : (author + 1) * QUESTIONS]]
+    if not found:
+        raise KitError(f"'{name}' asks about authors from {VALIDATION_EVALUATED[0]} on, and authors is {authors}")
+    return found
 
 
 def _rows(file: Path) -> list[dict]:
@@ -111,12 +224,11 @@ def _check(rows: list[dict], name: str) -> None:
             raise KitError(f"{name}, row {number}: {len(row['perturbed_answer'])} wrong answers instead of {wrong}")
 
 
-def fingerprint(source: str, name: str, revision: str | None = None) -> str:
-    """What identifies a set's content in a run's key: a hash of the file, or hub id and revision."""
+def fingerprint(source: str, name: str, revision: str | None = None, authors: int | None = None) -> str:
+    """What identifies a set's content in a run's key: a hash of its file or files, or hub id and revision."""
+    files = _made_from(source, name, authors)
     where = folder(source)
     if where is None:
-        return f"{source}@{revision}/{name}"
-    file = where / f"{name}.json"
-    if not file.exists():
-        load(source, name, revision)  # raises with the nearest name
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+        return f"{source}@{revision}/{name}" + (f"?authors={authors}" if files else "")
+    hashes = [hashlib.sha256(_file(where, file).read_bytes()).hexdigest()[:16] for file in files or (name,)]
+    return hashlib.sha256(f"{name} {authors} {hashes}".encode()).hexdigest()[:16] if files else hashes[0]
