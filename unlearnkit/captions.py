@@ -10,7 +10,7 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
     """What a reader must know before believing a number, one sentence a line."""
     data, seeds = plan.params.data, plan.params.seeds
     names = tofu.splits(data.forget_split)
-    n_forget, n_full = plan.data.size(names.forget), plan.data.size(names.full)
+    n_forget, n_full = plan.data.size(names.forget), plan.data.size("full")
     origin = "the kit's own universe" if data.source == "universe" else data.source
     drawn = "one seed" if len(seeds) == 1 else f"{len(seeds)} seeds, the (lower) median of each column by itself"
     lines = [

@@ -17,22 +17,29 @@ from unlearnkit.metrics.tofu import rouge_l_recall
 
 @dataclass(frozen=True)
 class Question:
-    """One question. `answers`: (role, text), role answer, paraphrased or perturbed; the first is the truth."""
+    """One question. `answers`: (role, text), role answer, paraphrased or perturbed; the first is the truth.
+
+    `author`: the number of the author whom it is about; None where it is about none.
+    """
 
     set: str
     question: str
     answers: tuple[tuple[str, str], ...]
+    author: int | None = None
 
 
-def questions(set_name: str, rows: list[dict]) -> list[Question]:
-    """Rows of a perturbed set of TOFU's schema; a row without wrong answers is asked for its own alone."""
+def questions(set_name: str, rows: list[dict], author_of: dict[str, int]) -> list[Question]:
+    """Rows of a perturbed set of TOFU's schema; a row without wrong answers is asked for its own alone.
+
+    `author_of`: question -> number of its author, of the questions that are about one.
+    """
     found = []
     for row in rows:
         answers = [("answer", row["answer"])]
         if "paraphrased_answer" in row:
             answers.append(("paraphrased", row["paraphrased_answer"]))
         answers += [("perturbed", text) for text in row.get("perturbed_answer", [])]
-        found.append(Question(set_name, row["question"], tuple(answers)))
+        found.append(Question(set_name, row["question"], tuple(answers), author_of.get(row["question"])))
     return found
 
 
@@ -76,6 +83,8 @@ def evaluate(
 
 def _sample(asked: Question, scores: list[dict], generation: str | None) -> dict:
     sample = {"set": asked.set, "item": item_id(asked.question), "question": asked.question}
+    if asked.author is not None:
+        sample["author"] = asked.author
     sample["reference"] = asked.answers[0][1]
     if generation is not None:
         sample["generation"] = generation

@@ -24,7 +24,7 @@ def make(content: schema.Params, where: str, purpose: str) -> Plan:
     changes = {"sets": sets, "evaluation": content.evaluation.model_dump() | {"trajectory_every": None}}
     for base_model in content.base_models:
         family = Family(plan, base_model)
-        original = family.original(forget_split, seed)
+        original = family.original(seed)
         starts = {"original": original, "retain": family.retain(forget_split, seed, f"{purpose} retain")}
         references = {
             name: family.row(start, f"{purpose}, {name}", forget_split, **changes) for name, start in starts.items()

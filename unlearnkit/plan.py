@@ -20,7 +20,7 @@ def selection_key(content: schema.Params, base_model: str, row: schema.RowParams
     """What the selection for one base model and method depends on."""
     family = Family(Plan(content, "selection"), base_model)
     grid = content.selection
-    original = family.original(grid.forget_split, content.seeds[0])
+    original = family.original(content.seeds[0])
     retain = family.retain(grid.forget_split, content.seeds[0])
     unlearn = unlearn_spec(content, row, family.training("selected"))
     run = family.row(original, "any", grid.forget_split, unlearn, content.seeds[0])
@@ -111,4 +111,4 @@ def _start(plan: Plan, family: Family, method: str, seed: int) -> dict:
     if method == "retain_2":
         following = seeds[(seeds.index(seed) + 1) % len(seeds)] if len(seeds) > 1 else seed + 1
         return family.retain(forget_split, following)
-    return family.original(forget_split, seed)
+    return family.original(seed)

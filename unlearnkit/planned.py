@@ -4,6 +4,7 @@ A run's key is a hash of its resolved parameters, its data, the runs it starts f
 Planning imports no machine-learning library, so that a finished table is recognised within a second.
 """
 
+import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -120,7 +121,7 @@ class Family:
     def __init__(self, plan: Plan, name: str):
         self.plan, self.name = plan, name
         self.params = plan.params.base_models[name]
-        self.shared = {"data": plan.data.as_dict(), "prompt_format": self.params.prompt_format}
+        self.shared = {"data": dataclasses.asdict(plan.data), "prompt_format": self.params.prompt_format}
 
     def base(self) -> dict:
         """Where fine-tuning starts: {"run": key} or {"source": ..., "revision": ...}. One for all seeds."""
@@ -158,8 +159,8 @@ class Family:
         """What tells the runs of several seeds apart in their names."""
         return f", seed {seed}" if len(self.plan.params.seeds) > 1 else ""
 
-    def original(self, forget_split: str, seed: int) -> dict:
-        return self.finetuned(tofu.splits(forget_split).full, "original", seed)
+    def original(self, seed: int) -> dict:
+        return self.finetuned("full", "original", seed)
 
     def retain(self, forget_split: str, seed: int, label: str = "retain") -> dict:
         return self.finetuned(tofu.splits(forget_split).retain, label, seed)
@@ -170,6 +171,7 @@ class Family:
         """The key of a run that evaluates a model, after unlearning it where `unlearn` says how."""
         names = tofu.splits(forget_split)
         sets = [names.forget_perturbed, names.retain_perturbed, "real_authors_perturbed", "world_facts_perturbed"]
+        sets.append("full")  # says which author a question is about
         spec = {
             **self.shared,
             "start": start,
@@ -183,7 +185,7 @@ class Family:
             spec["seed"] = seed
             sets.append(names.forget)
             if {"retain", "mismatch"}.intersection(unlearn["parts"]):
-                sets += [names.retain, "full"]  # full says which author a question belongs to
+                sets.append(names.retain)
                 spec["retain_pool"] = self.plan.params.data.retain_pool
             if "template" in unlearn["parts"]:
                 with at(f"{self.plan.where}: data.source"):

@@ -1,9 +1,9 @@
 """`unlearnkit select`: for each base model and method a learning rate and a number of steps, on validation authors.
 
 The rule, one for all methods: of the grid points that keep at least the stated share of the original model's retain
-ROUGE-L on the validation authors' retain questions, the one with the highest validation forget quality; a tie goes to the
-higher retain ROUGE-L, then to fewer steps, then to the smaller learning rate. Where no point keeps enough, the method
-is marked collapsed and takes the point with the highest retain ROUGE-L.
+ROUGE-L on the validation authors' retain questions, the one with the highest validation forget quality; a tie goes to
+the higher retain ROUGE-L, then to fewer steps, then to the smaller learning rate. Where no point keeps enough, the
+method is marked collapsed and takes the point with the highest retain ROUGE-L.
 """
 
 import json
@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from unlearnkit import plan as planning
 from unlearnkit import runs
+from unlearnkit.data import tofu
 from unlearnkit.errors import KitError
 from unlearnkit.metrics.samples import validation_metrics
 from unlearnkit.planned import Plan, Row
@@ -81,7 +82,7 @@ def write(plan: Plan, wanted: list[str]) -> dict:
         raise KitError(f"{len(stale)} runs of the grid were made by other code, e.g. {stale[0]}; run with FRESH=1")
     before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"chosen": {}, "points": []}
     chosen, kept_points = before["chosen"], [p for p in before["points"] if _name(p) not in rows]
-    n_forget = plan.data.size(planning.tofu.splits(grid.forget_split).forget)
+    n_forget = plan.data.size(tofu.splits(grid.forget_split).forget)
     by_method = {row.method: row for row in content.rows if row.variant == "paper"}
     for base_model in dict.fromkeys(row.base_model for row in rows.values()):
         found = [point for point in points(plan, base_model) if _name(point) in rows]

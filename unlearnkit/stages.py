@@ -141,7 +141,8 @@ def _asked(spec: dict, sets: list[str]) -> list:
         "real_authors": "real_authors_perturbed",
         "world_facts": "world_facts_perturbed",
     }
-    return [question for name in sets for question in evaluation.questions(name, _load(spec, files[name]))]
+    author_of = tofu.Source(**spec["data"]).author_of()
+    return [question for name in sets for question in evaluation.questions(name, _load(spec, files[name]), author_of)]
 
 
 def sample(model, tokenizer, spec: dict, asked: list, generate: bool, report: Report) -> list[dict]:

@@ -41,9 +41,7 @@ def problems_of(result: Path) -> list[str]:
         return problems
     parameters = json.loads((result / "parameters.json").read_text(encoding="utf-8"))
     table, drawn = report.read_rows(result), report.read_seeds(result)
-    samples = {
-        draw: runs.read_samples(path / "samples.jsonl.gz") for draw, path in report.draw_folders(result).items()
-    }
+    samples = {draw: runs.read_samples(path / "samples.jsonl.gz") for draw, path in report.draw_folders(result).items()}
     for record in drawn:
         draw, retain = (record["row"], record["seed"]), (f"{record['base_model']}/retain", record["seed"])
         if draw not in samples or retain not in samples:

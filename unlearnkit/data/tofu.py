@@ -64,6 +64,27 @@ FORGET_SPLITS: dict[str, Splits] = {
 }
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where a table's data come from: the arguments of the functions below, once."""
+
+    source: str
+    revision: str | None = None
+    authors: int | None = None
+
+    def load(self, name: str) -> list[dict]:
+        return load(self.source, name, self.revision, self.authors)
+
+    def size(self, name: str) -> int:
+        return len(self.load(name))
+
+    def fingerprint(self, name: str) -> str:
+        return fingerprint(self.source, name, self.revision, self.authors)
+
+    def author_of(self) -> dict[str, int]:
+        return author_of(self.source, self.revision, self.authors)
+
+
 def splits(forget_split: str) -> Splits:
     """The sets of one forget split. KitError: no such split."""
     if forget_split not in FORGET_SPLITS:
@@ -117,7 +138,12 @@ def author_of(source: str, revision: str | None = None, authors: int | None = No
 
 def retain_pool(rows: list[dict], author_of: dict[str, int]) -> list[dict]:
     """The rows of every second author: what methods with retain data may touch. The others are never touched."""
-    return [row for row in rows if author_of[row["question"]] % 2 == 0]
+    return [row for row in rows if in_retain_pool(author_of[row["question"]])]
+
+
+def in_retain_pool(author: int) -> bool:
+    """Whether an author, by the number of `author_of`, is one that methods with retain data may touch."""
+    return author % 2 == 0
 
 
 def shares_authors(source: str, split: str, other_split: str) -> bool:
