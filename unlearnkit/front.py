@@ -1,5 +1,5 @@
 """`unlearnkit front`: where each method can get to. Forget quality against utility at every point of the grid over
-learning rates and steps, on the table's own forget split; nothing is chosen here, the selection's choice is only marked.
+learning rates and steps, on the table's own forget split; nothing is chosen, the selection's choice is only marked.
 """
 
 import datetime

@@ -88,6 +88,18 @@ def tofu_metrics(samples: Iterable[dict], retain_samples: Iterable[dict] | None 
     return metrics
 
 
+def validation_metrics(samples: Iterable[dict], retain_samples: Iterable[dict]) -> dict:
+    """What a selection looks at: forget quality, and ROUGE-L recall of the forget and the retain set.
+
+    Unlike `tofu_metrics` it needs no wrong answers on the retain set.
+    """
+    by_set = _by_set(samples)
+    found = _against_retain_model(by_set, _by_set(retain_samples))
+    for name in ("forget", "retain"):
+        found[f"{name}_rouge_l_recall"] = tofu.mean_of(_rouge_l_recall(sample, name) for sample in by_set[name])
+    return found
+
+
 def check_same_questions(forget: list[dict], retain_forget: list[dict]) -> None:
     """KitError unless both runs answered the same forget questions (compared by item id)."""
     ours, theirs = (Counter(sample["item"] for sample in run) for run in (forget, retain_forget))
