@@ -1,5 +1,5 @@
 """METHODS: name -> its loss terms, its hyper-parameters, its source. What a method needs is read off its losses'
-argument names (`forget_logp`, `template_mean_prob`, `retain_logp`, `forget_reference_logp`): it gets exactly that.
+argument names (`forget_logp`, `template_mean_prob`, `retain_kl`, `forget_reference_logp`): it gets exactly that.
 """
 
 import ast
@@ -11,7 +11,10 @@ from pathlib import Path
 
 from unlearnkit.errors import KitError, nearest
 
-PARTS = ("forget", "template", "retain")
+PARTS = ("forget", "template", "mismatch", "retain")
+# The head of unlearnkit.losses defines parts and quantities.
+QUANTITIES = ("logp", "mean_logp", "prob_sum", "mean_prob", "tokens", "reference_logp", "kl", "kl_all")
+PART_OF = {f"{part}_{quantity}": part for part in PARTS for quantity in QUANTITIES}
 DENOMINATORS = ("sequences", "answer_tokens")
 
 
@@ -37,8 +40,16 @@ class Term:
     weight: float = 1.0
 
     def __post_init__(self):
+        if not callable(self.loss) and self.loss not in _arguments_of_losses():
+            raise KitError(f"no loss '{self.loss}'{nearest(self.loss, _arguments_of_losses())}")
         if self.over not in DENOMINATORS:
-            raise KitError(f"term {self.loss}: over: no denominator '{self.over}'{nearest(self.over, DENOMINATORS)}")
+            raise KitError(f"loss '{self.name}': no denominator '{self.over}'{nearest(self.over, DENOMINATORS)}")
+        if self.over == "answer_tokens" and len(self.parts) != 1:
+            raise KitError(f"loss '{self.name}': over answer_tokens of which part? It takes {list(self.parts)}")
+
+    @property
+    def name(self) -> str:
+        return self.loss.__name__ if callable(self.loss) else self.loss
 
     @property
     def function(self) -> Callable:
@@ -54,6 +65,12 @@ class Term:
             return tuple(inspect.signature(self.loss).parameters)
         return _arguments_of_losses()[self.loss]
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The data that the loss looks at, of PARTS."""
+        named = {PART_OF.get(name) for name in self.arguments}
+        return tuple(part for part in PARTS if part in named)
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -63,17 +80,31 @@ class Variant:
     source: str
     parameters: dict[str, float] = field(default_factory=dict)
 
+    def __post_init__(self):
+        given = PART_OF.keys() | self.parameters.keys()
+        for term in self.terms:
+            for name in term.arguments:
+                if name not in given:
+                    raise KitError(f"loss '{term.name}': nothing is called '{name}'{nearest(name, sorted(given))}")
+
+    @property
+    def arguments(self) -> set[str]:
+        return {name for term in self.terms for name in term.arguments}
+
     @property
     def parts(self) -> tuple[str, ...]:
-        """The data that a step touches, of forget, template, retain."""
-        names = [name for term in self.terms for name in term.arguments]
-        return tuple(part for part in PARTS if any(name.startswith(f"{part}_") for name in names))
+        """The data that a step touches, of PARTS."""
+        return tuple(part for part in PARTS if any(part in term.parts for term in self.terms))
 
     @property
     def reference_parts(self) -> tuple[str, ...]:
         """The parts whose sequence log-probabilities under the original model are needed."""
-        names = {name for term in self.terms for name in term.arguments}
-        return tuple(part for part in PARTS if f"{part}_reference_logp" in names)
+        return tuple(part for part in PARTS if f"{part}_reference_logp" in self.arguments)
+
+    @property
+    def kl_parts(self) -> tuple[str, ...]:
+        """The parts on which the original model's distributions are needed."""
+        return tuple(part for part in PARTS if {f"{part}_kl", f"{part}_kl_all"} & self.arguments)
 
 
 @dataclass(frozen=True)
@@ -84,43 +115,84 @@ class Method:
     variants: dict[str, Variant]
 
 
+def _method(printed_as: str, paper: Variant, release: Variant | None = None) -> Method:
+    return Method(printed_as, {"paper": paper} | ({"release": release} if release else {}))
+
+
 def _flat(divergence: str, printed_as: str) -> Method:
-    return Method(
+    return _method(
         printed_as,
-        {
-            "paper": Variant(
-                (Term(f"flat_{divergence}", over="sequences"),),
-                "FLAT (arXiv 2410.11143), objective and Table 2: mean token probability over the answer, per pair",
-            ),
-            "release": Variant(
-                (Term(f"flat_{divergence}_release", over="sequences"),),
-                "UCSC-REAL/FLAT bf2ef07, dataloader.py: mean over all padded positions, batch mean before g* and f*",
-                {"padded_length": 500},  # max_length of its TOFU path
-            ),
-        },
+        Variant(
+            (Term(f"flat_{divergence}", over="sequences"),),
+            "FLAT (arXiv 2410.11143), objective and Table 2: mean token probability over the answer, per pair",
+        ),
+        Variant(
+            (Term(f"flat_{divergence}_release", over="sequences"),),
+            "UCSC-REAL/FLAT bf2ef07, dataloader.py: mean over all padded positions, batch mean before g* and f*",
+            {"padded_length": 500},  # max_length of its TOFU path
+        ),
     )
 
 
+_GA = Term("ga", over="answer_tokens")
+_GA_LLMU = Term("ga", over="answer_tokens", weight=0.5)
+_RETAIN = Term("retain_cross_entropy", over="answer_tokens")
+_TEMPLATE = Term("template_cross_entropy", over="answer_tokens")
+_MISMATCH = Term("mismatch_cross_entropy", over="answer_tokens")
+_KL = Term("kl", over="sequences")
+_KL_RELEASE = Term("kl_release", over="sequences")
+_NPO = Term("npo", over="sequences")
+_BETA = {"beta": 0.1}  # of NPO's experiments on TOFU and of FLAT's configuration, DPO's too
+
+# In the order of FLAT's Table 4.
 METHODS: dict[str, Method] = {
-    "ga": Method(
+    "ga": _method(
         "GA",
-        {
-            "paper": Variant(
-                (Term("ga", over="answer_tokens"),),
-                "TOFU (arXiv 2401.06121), gradient ascent: minus the token-mean cross-entropy of the forget answers",
-            )
-        },
+        Variant(
+            (_GA,),
+            "TOFU (arXiv 2401.06121), gradient ascent: minus the token-mean cross-entropy of the forget answers",
+        ),
     ),
-    "npo": Method(
+    "kl": _method(
+        "KL",
+        Variant((_GA, _KL), "TOFU (arXiv 2401.06121), KL minimization; here the divergence is over retain answers"),
+        Variant((_GA, _KL_RELEASE), "locuslab/tofu bdc209e, dataloader.py: divergence over all padded positions"),
+    ),
+    "gd": _method("GD", Variant((_GA, _RETAIN), "TOFU (arXiv 2401.06121), gradient difference")),
+    "po": _method("PO", Variant((_TEMPLATE, _RETAIN), "TOFU (arXiv 2401.06121), preference optimization (idk)")),
+    "mismatch": _method(
+        "Mismatch",
+        Variant((_RETAIN, _MISMATCH), "FLAT (arXiv 2410.11143), after ECO: retain data, and random answers to forget"),
+    ),
+    "llmu": _method(
+        "LLMU",
+        Variant(
+            (_GA_LLMU, _MISMATCH, _KL),
+            "LLMU (arXiv 2310.10683), weights of its code; one random answer a step estimates its mean over several",
+        ),
+        Variant(
+            (_GA_LLMU, _TEMPLATE, _KL_RELEASE),
+            "UCSC-REAL/FLAT bf2ef07, dataloader.py: templates for random answers, divergence over all positions",
+        ),
+    ),
+    "dpo": _method(
+        "DPO",
+        Variant(
+            (Term("dpo", over="sequences"),),
+            "DPO (arXiv 2305.18290), template over forget response, with the factor 2/beta of FLAT's code",
+            _BETA,
+        ),
+        Variant(
+            (Term("dpo_release", over="sequences"),),
+            "UCSC-REAL/FLAT bf2ef07, dataloader.py: no reference, ref_logratios = 0",
+            _BETA,
+        ),
+    ),
+    "npo": _method(
         "NPO",
-        {
-            "paper": Variant(
-                (Term("npo", over="sequences"),),
-                "NPO (arXiv 2404.05868); beta: its section on TOFU and FLAT's configuration",
-                {"beta": 0.1},
-            )
-        },
+        Variant((_NPO,), "NPO (arXiv 2404.05868); beta: its section on TOFU and FLAT's configuration", _BETA),
     ),
+    "npo_rt": _method("NPO-RT", Variant((_NPO, _RETAIN), "NPO (arXiv 2404.05868), NPO+RT, weights 1 and 1", _BETA)),
     "flat_tv": _flat("tv", "FLAT (TV)"),
     "flat_kl": _flat("kl", "FLAT (KL)"),
     "flat_js": _flat("js", "FLAT (JS)"),
@@ -128,28 +200,63 @@ METHODS: dict[str, Method] = {
 }
 
 
-def variant(method: str, name: str = "paper") -> Variant:
-    """One variant of one method. KitError: no such method, or the method has no such variant."""
-    if method not in METHODS:
-        raise KitError(f"no method '{method}'{nearest(method, METHODS)}")
-    variants = METHODS[method].variants
+def known(own: str | None = None) -> dict[str, Method]:
+    """The kit's methods, then those of the user's file `own`: Python with a METHODS dictionary of its own.
+
+    KitError names the file and what is wrong with it.
+    """
+    return METHODS | (_own_methods(Path(own)) if own else {})
+
+
+def _own_methods(path: Path) -> dict[str, Method]:
+    if not path.is_file():
+        raise KitError(f"{path}: there is no such file of methods")
+    names: dict = {"__name__": path.stem, "__file__": str(path)}
+    try:
+        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec", dont_inherit=True), names)
+    except KitError as error:
+        raise KitError(f"{path}: {error}") from error
+    except Exception as error:  # whatever the user's own code raises
+        reason = str(error).partition("\n")[0]
+        raise KitError(f"{path}: {type(error).__name__}: {reason}") from error
+    if "METHODS" not in names:
+        raise KitError(f"{path}: it defines no METHODS, a dictionary from names to Method objects")
+    own = names["METHODS"]
+    if not isinstance(own, dict):
+        raise KitError(f"{path}: METHODS is a {type(own).__name__}, not a dictionary")
+    for name, method in own.items():
+        if not (isinstance(name, str) and name.isidentifier()):
+            raise KitError(f"{path}: METHODS: {name!r} is no name; use letters, digits and _")
+        if name in METHODS:
+            raise KitError(f"{path}: METHODS: the kit has a method '{name}' already; give yours another name")
+        if not isinstance(method, Method):
+            raise KitError(f"{path}: METHODS['{name}'] is a {type(method).__name__}, not a Method")
+    return own
+
+
+def variant(method: str, name: str = "paper", own: str | None = None) -> Variant:
+    """One variant of one method, of the user's file `own` too. KitError: no such method, or it has no such variant."""
+    methods = known(own)
+    if method not in methods:
+        raise KitError(f"no method '{method}'{nearest(method, methods)}")
+    variants = methods[method].variants
     if name not in variants:
         raise KitError(f"method '{method}' has no variant '{name}'{nearest(name, variants)}")
     return variants[name]
 
 
-def describe() -> list[dict]:
+def describe(own: str | None = None) -> list[dict]:
     """Every method and variant: needs, hyper-parameters, source; what `unlearnkit methods --json` prints."""
     return [
         {
             "method": name,
             "printed_as": method.printed_as,
             "variant": label,
-            "needs": [*chosen.parts, *(["reference"] if chosen.reference_parts else [])],
+            "needs": [*chosen.parts, *(["reference"] if chosen.reference_parts or chosen.kl_parts else [])],
             "parameters": chosen.parameters,
             "terms": [
                 {
-                    "loss": term.loss,
+                    "loss": term.name,
                     "weight": term.weight,
                     "over": term.over,
                     "arguments": list(term.arguments),
@@ -158,6 +265,6 @@ def describe() -> list[dict]:
             ],
             "source": chosen.source,
         }
-        for name, method in METHODS.items()
+        for name, method in known(own).items()
         for label, chosen in method.variants.items()
     ]

@@ -3,13 +3,15 @@
 A loss takes per-sequence quantities of one micro-batch and returns a vector of shape (batch,), one
 contribution per sequence, to be minimised. Dividing is not its job: the caller sums the vector and divides by
 a stated denominator, over="sequences" or over="answer_tokens", counted over the whole effective batch. The
-result is then independent of how gradient accumulation split that batch (not so for *_release, which say so).
+result is then independent of how gradient accumulation split that batch (not so for the releases that look at
+padding or at a whole micro-batch: flat_*_release and kl_release, which say so).
 
 Argument names, part_quantity, are the declaration of what a method needs. A signature without retain_* loads
-no retain data, one without *_reference_logp loads no reference model.
+no retain data, one without *_reference_logp, *_kl and *_kl_all asks nothing of the original model.
 
     part      forget    forget prompt with the forget response
               template  forget prompt with the template response
+              mismatch  forget prompt with the answer of another, randomly drawn question of the retain data
               retain    retain prompt with its own response
 
     quantity, shape (batch,), with p_i = p(y_i | x, y_<i) over the answer tokens i = 1..|y|
@@ -17,12 +19,17 @@ no retain data, one without *_reference_logp loads no reference model.
               mean_logp       logp / |y|              mean log-probability
               prob_sum        sum_i p_i               sum of token probabilities
               mean_prob       prob_sum / |y|          mean token probability (FLAT's quantity)
+              tokens          |y|                     number of answer tokens
               reference_logp  logp under the reference model, the frozen original model: no gradient
+              kl              mean over i of KL(p_reference || p_theta) over the vocabulary
+              kl_all          the same mean over all positions of the padded row, prompt and padding included
 
 Arguments without a part in their name (beta, padded_length) are hyper-parameters; none has a default here.
-`sequence_quantities` computes the quantities, and the number of answer tokens, from token log-probabilities.
+`sequence_quantities` computes the quantities of token log-probabilities, training/divergence.py the two of KL.
 """
 
+from unlearnkit.losses.cross_entropy import mismatch_cross_entropy, retain_cross_entropy, template_cross_entropy
+from unlearnkit.losses.dpo import dpo, dpo_release
 from unlearnkit.losses.flat import flat_js, flat_kl, flat_pearson, flat_tv
 from unlearnkit.losses.flat_release import (
     flat_js_release,
@@ -31,10 +38,13 @@ from unlearnkit.losses.flat_release import (
     flat_tv_release,
 )
 from unlearnkit.losses.ga import ga
+from unlearnkit.losses.kl import kl, kl_release
 from unlearnkit.losses.npo import npo
 from unlearnkit.losses.token_stats import sequence_quantities
 
 __all__ = [
+    "dpo",
+    "dpo_release",
     "flat_js",
     "flat_js_release",
     "flat_kl",
@@ -44,6 +54,11 @@ __all__ = [
     "flat_tv",
     "flat_tv_release",
     "ga",
+    "kl",
+    "kl_release",
+    "mismatch_cross_entropy",
     "npo",
+    "retain_cross_entropy",
     "sequence_quantities",
+    "template_cross_entropy",
 ]

@@ -1,4 +1,4 @@
-"""Which examples a training uses, and when; which template response and retain item go with a forget item.
+"""Which examples a training uses, and when; what goes with a forget item: template response, random answer, retain item.
 
 All examples of a training are drawn before it starts, seeded, in the order in which they will be used. Nothing is drawn
 from a global random state: evaluation cannot change what is trained on, and a resumed training goes on with the same
@@ -11,11 +11,16 @@ from dataclasses import dataclass
 
 from unlearnkit.data.encode import encode
 from unlearnkit.data.prompts import PromptFormat
+from unlearnkit.errors import KitError
+from unlearnkit.methods import PARTS
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What training may draw from: rows with question and answer, and template responses (lines)."""
+    """What training may draw from: rows with question and answer, and template responses (lines).
+
+    `retain` serves two parts: `retain`, and the answers of `mismatch`.
+    """
 
     forget: list[dict]
     templates: list[str]
@@ -60,18 +65,28 @@ def by_length(lengths: list[int], count: int, batch: int, seed: int, window: int
 
 def draw(parts: list[str], sources: Sources, count: int, seed: int) -> list[dict[str, tuple[str, str]]]:
     """`count` examples: part -> (question, answer). The forget set is passed through in a new order each epoch."""
-    streams = {part: random.Random(f"{seed}/{part}") for part in ("forget", "template", "retain")}
+    streams = {part: random.Random(f"{seed}/{part}") for part in PARTS}
     examples = []
     for index in passes(len(sources.forget), count, streams["forget"]):
         row = sources.forget[index]
         example = {"forget": (row["question"], row["answer"])}
         if "template" in parts:
             example["template"] = (row["question"], streams["template"].choice(sources.templates))
+        if "mismatch" in parts:
+            example["mismatch"] = (row["question"], _other_answer(row, sources.retain, streams["mismatch"]))
         if "retain" in parts:
             other = streams["retain"].choice(sources.retain)
             example["retain"] = (other["question"], other["answer"])
         examples.append({part: example[part] for part in parts})
     return examples
+
+
+def _other_answer(row: dict, retain: list[dict], stream: random.Random) -> str:
+    """The answer of a random retain question, never the right answer of `row`."""
+    answers = [other["answer"] for other in retain if other["answer"] != row["answer"]]
+    if not answers:
+        raise KitError(f"no retain question has another answer than the forget question {row['question']!r}")
+    return stream.choice(answers)
 
 
 def tokenize(examples: list[dict], tokenizer, form: PromptFormat, max_length: int) -> list[dict]:

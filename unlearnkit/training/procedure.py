@@ -1,4 +1,4 @@
-"""One unlearning run: draw its examples, compute the reference once where a method needs it, train."""
+"""One unlearning run: draw its examples, compute the reference once where a method needs it, train, merge adapters."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,9 @@ from unlearnkit.methods import variant
 from unlearnkit.training import examples
 from unlearnkit.training.callbacks import Probe, Progress
 from unlearnkit.training.config import run, sft_config
-from unlearnkit.training.reference import add_reference
+from unlearnkit.training.dropout import switch_off_dropout
+from unlearnkit.training.lora import lora_config
+from unlearnkit.training.reference import add_reference_logp, add_reference_states
 from unlearnkit.training.unlearn import UnlearnTrainer
 
 
@@ -26,22 +28,34 @@ def unlearn(
 ) -> dict:
     """Unlearn `sources.forget` from `model` in place.
 
-    `how`: {"method", "variant", "parameters", "parts", "training"} as planned. Returns facts for a manifest: optimiser
-    steps, seconds, and the loss of every step (mean over the effective batch, keyed by the step as text).
+    `how`: {"method", "variant", "parameters", "parts", "training"} as planned; "own_methods" is the path of a file of
+    the user's own, training's "lora" describes adapters; without them the kit's methods and full fine-tuning. Dropout
+    is off. Returns facts for a manifest: optimiser steps, seconds, and the loss of every step (mean over the effective
+    batch, keyed by the step as text).
     """
     from datasets import Dataset
 
-    chosen = variant(how["method"], how["variant"])
+    chosen = variant(how["method"], how["variant"], how.get("own_methods"))
     training = how["training"]
+    lora = training.get("lora")
+    adapters = lora_config(model, lora) if lora else None
+    switch_off_dropout(model)
     steps, count = examples.examples_needed(training, len(sources.forget))
     drawn = examples.draw(list(chosen.parts), sources, count, seed)
     rows = examples.tokenize(drawn, tokenizer, form, training["max_length"])
     started = time.perf_counter()
     for part in chosen.reference_parts:
-        add_reference(rows, part, model, tokenizer, training["batch_size"])
+        add_reference_logp(rows, part, model, tokenizer, training)
+    longest = max(len(row[f"{part}_input_ids"]) for row in rows for part in chosen.parts)
+    states = {}
+    for part in chosen.kl_parts:
+        length = longest if f"{part}_kl_all" in chosen.arguments else None  # the only one that looks at padding
+        states[part] = add_reference_states(rows, part, model, tokenizer, training, length)
     trainer = UnlearnTrainer(
         variant=chosen,
         parameters=how["parameters"],
+        reference_states=states,
+        peft_config=adapters,
         model=model,
         args=sft_config(training, folder, seed, steps, remove_unused_columns=False, logging_steps=1),
         train_dataset=Dataset.from_list(rows),
@@ -49,6 +63,8 @@ def unlearn(
         callbacks=[Progress(report), *probes],
     )
     optimiser_steps = run(trainer, folder)
+    if adapters:
+        trainer.model.merge_and_unload()  # in place: `model` is a plain model again
     return {
         "optimiser_steps": optimiser_steps,
         "unlearning_seconds": round(time.perf_counter() - started - sum(probe.seconds for probe in probes), 2),

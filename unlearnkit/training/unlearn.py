@@ -4,24 +4,30 @@ A micro-batch is one forward pass over all parts that the method needs, stacked.
 which is counted over the whole effective batch: accumulation changes nothing (release variants exempt, by name).
 """
 
+from contextlib import nullcontext
+
+import torch
+from torch.nn.functional import pad as lengthen
 from trl import SFTTrainer
 
 from unlearnkit.data.collate import pad
 from unlearnkit.data.encode import IGNORE
-from unlearnkit.errors import KitError, nearest
+from unlearnkit.errors import KitError
 from unlearnkit.losses import sequence_quantities
-from unlearnkit.methods import PARTS, Term, Variant
+from unlearnkit.methods import Term, Variant
+from unlearnkit.training.divergence import head_of, last_states, mean_kl
 
 
 class Collator:
-    """Examples to one stacked batch: rows of the first part, then of the second, ...; the reference beside them."""
+    """Examples to one stacked batch: rows of the first part, then of the second, ...; the reference beside them.
 
-    def __init__(self, parts: tuple[str, ...], pad_id: int):
-        self.parts, self.pad_id = parts, pad_id
+    `states`: part -> the original model's last hidden states, which `<part>_reference_index` of an example points to.
+    """
+
+    def __init__(self, parts: tuple[str, ...], pad_id: int, states: dict[str, list] | None = None):
+        self.parts, self.pad_id, self.states = parts, pad_id, states or {}
 
     def __call__(self, examples: list[dict]) -> dict:
-        import torch
-
         stacked = [example[f"{part}_input_ids"] for part in self.parts for example in examples]
         labels = [example[f"{part}_labels"] for part in self.parts for example in examples]
         input_ids, attention_mask = pad(stacked, self.pad_id)
@@ -30,19 +36,42 @@ class Collator:
             name = f"{part}_reference_logp"
             if name in examples[0]:
                 batch[name] = torch.tensor([example[name] for example in examples])
+        for part, states in self.states.items():
+            kept = [states[example[f"{part}_reference_index"]] for example in examples]
+            padded = kept[0].new_zeros(len(kept), input_ids.shape[1], kept[0].shape[1])
+            for row, one in zip(padded, kept, strict=True):
+                row[: len(one)] = one[: len(row)]
+            batch[f"{part}_reference_states"] = padded
         return batch
 
 
 class UnlearnTrainer(SFTTrainer):
-    """Minimises the weighted sum of a method's terms. Give it rows of `examples.tokenize`, in the order of use."""
+    """Minimises the weighted sum of a method's terms. Give it rows of `examples.tokenize`, in the order of use.
+
+    `reference_states`: for every part of `variant.kl_parts` what `add_reference_states` returned.
+    """
 
     # Terms divide by counts over the effective batch, so the trainer must not divide again by the accumulation.
     loss_is_scaled_for_ga = True
 
-    def __init__(self, *, variant: Variant, parameters: dict[str, float], processing_class, **kwargs):
+    def __init__(
+        self,
+        *,
+        model,
+        variant: Variant,
+        parameters: dict[str, float],
+        processing_class,
+        reference_states=None,
+        **kwargs,
+    ):
         self.variant, self.parameters = variant, parameters
-        collator = Collator(variant.parts, processing_class.pad_token_id)
-        super().__init__(processing_class=processing_class, data_collator=collator, **kwargs)
+        collator = Collator(variant.parts, processing_class.pad_token_id, reference_states)
+        # The plain model's own modules, which stay what they are inside of adapters and wrappers.
+        self.backbone, plain = model.base_model, model
+        super().__init__(model=model, processing_class=processing_class, data_collator=collator, **kwargs)
+        if variant.kl_parts:
+            self.head = head_of(plain)
+            self.reference_head = self.head.frozen()
 
     def get_batch_samples(self, epoch_iterator, num_batches, device):
         """The micro-batches of one optimiser step; counts what their terms divide by."""
@@ -52,8 +81,6 @@ class UnlearnTrainer(SFTTrainer):
 
     def _count(self, batches: list[dict], device) -> dict[str, float]:
         """Sequences, and answer tokens of each part, in the effective batch over all processes."""
-        import torch
-
         counts = torch.zeros(1 + len(self.variant.parts), device=device)
         for batch in batches:
             answer = batch["labels"][:, 1:] != IGNORE
@@ -63,34 +90,39 @@ class UnlearnTrainer(SFTTrainer):
         return dict(zip(("sequences", *self.variant.parts), counts, strict=True))
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        outputs = model(
-            input_ids=inputs["input_ids"],
-            attention_mask=inputs["attention_mask"],
-            labels=inputs["labels"],
-            fused_lm_head=True,
-        )
+        with last_states(self.backbone) if self.variant.kl_parts else nullcontext() as states:
+            outputs = model(
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs["attention_mask"],
+                labels=inputs["labels"],
+                fused_lm_head=True,
+            )
         stacked = sequence_quantities(outputs.log_probs, outputs.label_mask)
         given = {name: value for name, value in inputs.items() if name.endswith("_reference_logp")} | self.parameters
-        parts = self.variant.parts
-        rows = len(inputs["input_ids"]) // len(parts)
-        for index, part in enumerate(parts):
-            for name, values in stacked.items():
-                given[f"{part}_{name}"] = values[index * rows : (index + 1) * rows]
+        rows = len(inputs["input_ids"]) // len(self.variant.parts)
+        for index, part in enumerate(self.variant.parts):
+            own = slice(index * rows, (index + 1) * rows)
+            given |= {f"{part}_{name}": values[own] for name, values in stacked.items()}
+            if part in self.variant.kl_parts:
+                reference = inputs[f"{part}_reference_states"]
+                given |= self._divergences(part, states[0][own], reference, outputs.label_mask[own])
         loss = sum(self._term(term, given, rows) for term in self.variant.terms)
         loss = loss * self.accelerator.num_processes  # gradients are averaged over processes; ours are sums
         return (loss, outputs) if return_outputs else loss
 
+    def _divergences(self, part: str, states, reference, label_mask) -> dict:
+        """KL from the original model per sequence, over the positions that the method asks for."""
+        answer = lengthen(label_mask, (0, 1))  # position i predicts token i + 1; the last one predicts nothing
+        kinds = {f"{part}_kl": answer, f"{part}_kl_all": torch.ones_like(answer)}
+        return {
+            name: mean_kl(states, reference, positions, self.head, self.reference_head)
+            for name, positions in kinds.items()
+            if name in self.variant.arguments
+        }
+
     def _term(self, term: Term, given: dict, rows: int):
-        unknown = [name for name in term.arguments if name not in given]
-        if unknown:
-            name = term.function.__name__
-            raise KitError(f"loss '{name}': nothing is called '{unknown[0]}'{nearest(unknown[0], given)}")
         values = term.function(**{name: given[name] for name in term.arguments})
         if values.shape != (rows,):
-            raise KitError(f"loss '{term.function.__name__}' returned shape {tuple(values.shape)}, expected ({rows},)")
-        if term.over == "sequences":
-            return term.weight * values.sum() / self.denominators["sequences"]
-        parts = [part for part in PARTS if any(name.startswith(f"{part}_") for name in term.arguments)]
-        if len(parts) != 1:
-            raise KitError(f"loss '{term.function.__name__}': over answer_tokens of which part? It takes {parts}")
-        return term.weight * values.sum() / self.denominators[parts[0]]
+            raise KitError(f"loss '{term.name}' returned shape {tuple(values.shape)}, expected ({rows},)")
+        denominator = "sequences" if term.over == "sequences" else term.parts[0]
+        return term.weight * values.sum() / self.denominators[denominator]
