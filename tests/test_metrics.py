@@ -183,6 +183,7 @@ def test_ks_level_finds_every_k_that_prints_alone():
             assert tofu.ks_level(p, n) == (k if printed.count(p) == 1 else None)
     assert tofu.ks_level(tofu.ks_exact_p(33, 40, 40), 40) == 33  # all digits, however small
     assert tofu.ks_level(1.27e-03, 40) == 17
+    assert tofu.ks_level(0.097, 40) is None  # k = 11 prints 0.0971
     assert tofu.ks_level(1.94e-119, 200) == 200
     assert tofu.ks_level(0.0521, 200) == 27
     assert tofu.ks_level(0.0, 40) is tofu.ks_level(1.0, 40) is tofu.ks_level(0.5, 40) is None

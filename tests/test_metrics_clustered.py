@@ -178,6 +178,19 @@ def test_the_interval_covers_the_truth_nearly_as_often_as_it_says():
     assert 0.75 < covered[5] < 0.93
 
 
+def test_sums_that_are_equal_but_for_rounding_are_equal():
+    tenths, none, authors = [1, 2, -3, 4, 1, -2, 5, -6], [0] * 8, list(range(8))
+    whole = clustered.difference(tenths, none, authors)
+    assert 0.1 < whole.p < 0.9
+    assert clustered.difference([value / 10 for value in tenths], none, authors).p == whole.p
+
+
+def test_an_author_of_many_questions_weighs_as_many():
+    ours, theirs, authors = [1.5] * 11, [1.0] * 11, [0, 1, 1, 2, 3, 4, 4, 4, 4, 4, 4]
+    found = clustered.difference(ours, theirs, authors)
+    assert (found.mean, found.low, found.high) == (0.5, 0.5, 0.5)
+
+
 def test_what_is_refused():
     with pytest.raises(KitError, match="2 values, 1 of the other model, 2 authors"):
         clustered.forget_quality([1.0, 2.0], [1.0], [0, 1])
