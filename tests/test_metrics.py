@@ -175,6 +175,37 @@ def test_printed_forget_quality_lies_on_the_40_by_40_grid_but_for_two_suspects()
     assert all("off the 40 vs 40 grid" in row["suspect"] for row in off)
 
 
+def test_ks_level_finds_every_k_that_prints_alone():
+    for n in (7, 40):
+        printed = [round(tofu.ks_exact_p(k, n, n), 4) for k in range(n + 1)]
+        assert any(printed.count(p) == 1 for p in printed)
+        for k, p in enumerate(printed):
+            assert tofu.ks_level(p, n) == (k if printed.count(p) == 1 else None)
+    assert tofu.ks_level(tofu.ks_exact_p(33, 40, 40), 40) == 33  # all digits, however small
+    assert tofu.ks_level(1.27e-03, 40) == 17
+    assert tofu.ks_level(0.097, 40) is None  # k = 11 prints 0.0971
+    assert tofu.ks_level(1.94e-119, 200) == 200
+    assert tofu.ks_level(0.0521, 200) == 27
+    assert tofu.ks_level(0.0, 40) is tofu.ks_level(1.0, 40) is tofu.ks_level(0.5, 40) is None
+
+
+def test_questions_between_printed_p_values():
+    printed = {(row["base_model"], row["method"]): row["forget_quality_p"] for row in published("flat_table4.csv")}
+
+    def apart(base_model, method, other):
+        return tofu.questions_apart(*(float(printed[base_model, name]) for name in (method, other)), 40)
+
+    assert apart("Llama2-7B", "flat_tv", "flat_js") == 0
+    assert apart("Llama2-7B", "flat_tv", "flat_kl") == apart("Llama2-7B", "flat_kl", "flat_tv") == 1
+    assert apart("Llama2-7B", "dpo", "npo") == 3
+    assert apart("OPT-2.7B", "ga", "original") == 8
+    assert printed["Llama2-7B", "original"] == "4.4883e-06" and apart("Llama2-7B", "original", "ga") is None
+    assert printed["Phi-1.5B", "dpo"] == "0.0521" and apart("Phi-1.5B", "po", "dpo") is None
+    assert apart("Phi-1.5B", "retain", "po") is None  # 1.0000 is k = 0, 1 and 2 alike
+    without = [name for name, p in printed.items() if tofu.ks_level(float(p), 40) is None]
+    assert [method for _, method in without] == ["original", "retain", "retain", "dpo", "retain"]
+
+
 def test_printed_marks_repeat_printed_numbers():
     cells = {(row["base_model"], row["method"]): row for row in published("flat_table4.csv")}
     marks = published("flat_table4_marks.csv")

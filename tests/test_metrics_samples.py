@@ -5,8 +5,8 @@ import math
 import pytest
 
 from unlearnkit.errors import KitError
-from unlearnkit.metrics import METRICS, tofu
-from unlearnkit.metrics.samples import item_id, set_metrics, tofu_metrics
+from unlearnkit.metrics import METRICS, clustered, tofu
+from unlearnkit.metrics.samples import item_id, retain_by_group, set_metrics, tofu_metrics
 
 
 def answer(role: str, probability: float, n_tokens: int = 2) -> dict:
@@ -139,8 +139,25 @@ def test_tofu_metrics_of_a_part_of_the_sets():
         tofu_metrics([run(0.5)[0] | {"set": "real_author"}])
 
 
+def test_retain_rouge_l_apart_for_touched_and_untouched_authors():
+    samples = [*run(0.5), sample("retain", "s", 0.4, 0.5, 0.8, 0.2), sample("retain", "t", 0.2, 0.5, 0.8, 0.2)]
+    author_of = {item_id(question): author for question, author in zip("rstab", (6, 7, 9, 6, 7), strict=True)}
+    assert retain_by_group(samples, author_of, {6, 8}) == pytest.approx(
+        {"retain_touched_rouge_l_recall": 0.9, "retain_untouched_rouge_l_recall": 0.3}
+    )
+    with pytest.raises(KitError, match="no question of an author that training never touches"):
+        retain_by_group(samples, author_of, {6, 7, 9})
+    with pytest.raises(KitError, match="no question of an author that training may touch"):
+        retain_by_group(samples, author_of, {8})
+    del author_of[item_id("t")]
+    with pytest.raises(KitError, match=f"retain set, item {item_id('t')}: no author is known"):
+        retain_by_group(samples, author_of, {6, 8})
+
+
 def test_every_metric_is_described_and_within_its_range():
-    computed = tofu_metrics(run(0.5), run(0.25))
+    samples = [*run(0.5), sample("retain", "s", 0.4, 0.5, 0.8, 0.2)]
+    computed = tofu_metrics(samples, run(0.25)) | retain_by_group(samples, {item_id("r"): 0, item_id("s"): 1}, {0})
+    computed["forget_quality_clustered_p"] = clustered.forget_quality([1.0, 2.0], [2.0, 3.0], [0, 1]).p
     assert set(METRICS) <= set(computed)
     assert set(tofu.UTILITY_PARTS) <= set(METRICS)
     for key, metric in METRICS.items():

@@ -1,5 +1,5 @@
 """The metrics of the tables: one entry each, with title, unit, direction, range, ideal and source.
-What a reader needs to judge a number; notebooks show it. The numbers come from `tofu` and `samples` beside it.
+What a reader needs to judge a number; notebooks show it. The numbers come from `tofu`, `samples` and `clustered`.
 A key says set and metric (`forget_rouge_l_recall`); without a set it belongs to the whole run."""
 
 from dataclasses import dataclass
@@ -57,6 +57,8 @@ _ALL = [
            "KS test of the forget set's truth ratios, this model against the retain model"),
     _share("forget_quality_d", "forget quality (D)", "distance", "down", 0.0,
            "KS distance behind the p-value, k / lcm(n, m)"),
+    _share("forget_quality_clustered_p", "forget quality by author (p)", "p-value", "up", 1.0,
+           "the same distance, permutation test that keeps the questions of an author together", "ours"),
     _share("model_utility_geometric", "model utility (geometric)", "harmonic mean", "up", 1.0,
            "nine parts, truth ratio by the geometric mean", f"{TOFU}, released aggregation; {FLAT}, Table 4"),
     _share("model_utility_arithmetic", "model utility (arithmetic)", "harmonic mean", "up", 1.0,
@@ -74,6 +76,10 @@ _ALL = [
     _share("forget_truth_ratio_arithmetic", "forget truth ratio (arithmetic)", "score", "near", RETAIN_MODEL,
            "mean of min(R, 1/R), arithmetic mean of the wrong answers"),
     *_of_utility_set("retain", "retain set"),
+    _share("retain_touched_rouge_l_recall", "retain set ROUGE-L, touched authors", "recall", "up", 1.0,
+           "ROUGE-L of the generations, authors whose data training may use", "ours"),
+    _share("retain_untouched_rouge_l_recall", "retain set ROUGE-L, untouched authors", "recall", "up", 1.0,
+           "ROUGE-L of the generations, authors whose data training never uses", "ours"),
     *_of_utility_set("real_authors", "real authors"),
     *_of_utility_set("world_facts", "world facts"),
 ]  # fmt: skip

@@ -4,7 +4,7 @@ answers; reading samples needs no model, so a changed metric is recomputed from 
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from hashlib import sha256
 
 from unlearnkit.errors import KitError, nearest
@@ -16,6 +16,9 @@ RIGHT_ANSWER = {
     "real_authors": "answer",
     "world_facts": "answer",
 }
+
+
+GROUPS = {"touched": "may touch", "untouched": "never touches"}  # of retain authors
 
 
 def item_id(question: str) -> str:
@@ -98,6 +101,27 @@ def validation_metrics(samples: Iterable[dict], retain_samples: Iterable[dict]) 
     for name in ("forget", "retain"):
         found[f"{name}_rouge_l_recall"] = tofu.mean_of(_rouge_l_recall(sample, name) for sample in by_set[name])
     return found
+
+
+def retain_by_group(samples: Iterable[dict], author_of: Mapping[str, int], touched: Set[int]) -> dict[str, float]:
+    """ROUGE-L recall of the retain set, apart for authors that training may touch and for those that it never does.
+
+    author_of: item id (`item_id`) -> number of the author. touched: authors whose data a method may train on; a method
+    that keeps only these keeps less than its retain ROUGE-L says. Other sets are left aside.
+    KitError: a retain question without an author, or no question of one of the groups.
+    """
+    groups: dict[str, list[float]] = {group: [] for group in GROUPS}
+    for sample in samples:
+        if sample["set"] != "retain":
+            continue
+        if sample["item"] not in author_of:
+            raise KitError(f"retain set, item {sample['item']}: no author is known")
+        group = "touched" if author_of[sample["item"]] in touched else "untouched"
+        groups[group].append(_rouge_l_recall(sample, "retain"))
+    for group, values in groups.items():
+        if not values:
+            raise KitError(f"retain set: no question of an author that training {GROUPS[group]}")
+    return {f"retain_{group}_rouge_l_recall": tofu.mean_of(values) for group, values in groups.items()}
 
 
 def check_same_questions(forget: list[dict], retain_forget: list[dict]) -> None:

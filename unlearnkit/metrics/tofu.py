@@ -4,9 +4,10 @@ Source: TOFU (arXiv 2401.06121), section 2 and its released evaluation."""
 
 import math
 import warnings
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 
 from unlearnkit.errors import KitError, nearest
@@ -150,6 +151,29 @@ def ks_exact_p(k: int, n: int, m: int) -> float:
                 orders[j] += orders[j - 1]
     total = math.comb(n + m, n)
     return (total - orders[m]) / total
+
+
+def ks_level(p: float, n: int) -> int | None:
+    """The k of D = k/n behind a printed p-value of the exact test of n against n questions.
+
+    p is taken as printed: to the digits it has, at least four decimals. None where no k prints so, and where several
+    do: 1.0000 is k = 0, 1 and 2 of 40 alike.
+    """
+    decimals = max(4, -Decimal(repr(float(p))).as_tuple().exponent)
+    tolerance = max(0.5 * 10**-decimals, 1e-9 * p)
+    # p falls as k grows: the first k that is not above what prints so
+    k = bisect_left(range(n + 1), -p - tolerance, key=lambda k: -ks_exact_p(k, n, n))
+    found = [k for k in (k, k + 1) if k <= n and abs(ks_exact_p(k, n, n) - p) <= tolerance]
+    return found[0] if len(found) == 1 else None
+
+
+def questions_apart(p: float, other_p: float, n: int) -> int | None:
+    """How many of n questions lie between two printed p-values of the exact KS test of n against n: |k - k'|.
+
+    None where one of them has no `ks_level`.
+    """
+    levels = ks_level(p, n), ks_level(other_p, n)
+    return None if None in levels else abs(levels[0] - levels[1])
 
 
 def _ks_scipy_p(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, str]:
