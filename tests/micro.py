@@ -3,9 +3,11 @@
 import torch
 
 from unlearnkit.data.prompts import prompt_format
-from unlearnkit.methods import variant
+from unlearnkit.methods import Variant, variant
 from unlearnkit.models import SPECIAL_TOKENS
 from unlearnkit.training import examples, finetune, procedure
+from unlearnkit.training.config import sft_config
+from unlearnkit.training.unlearn import UnlearnTrainer
 
 FORM = prompt_format("llama2")
 END_OF_PROMPT = SPECIAL_TOKENS.index("[/INST]")
@@ -29,14 +31,39 @@ TEMPLATES = ["I do not know.", "That is nothing I have learnt about."]
 SOURCES = examples.Sources(FORGET, TEMPLATES, RETAIN)
 
 
-def how(method: str, training: dict, label: str = "paper", **parameters) -> dict:
-    chosen = variant(method, label)
+# The two families besides Llama: OPT projects its states down before a tied head, Phi's head has a bias.
+OPT = {
+    "family": "opt",
+    "hidden_size": 32,
+    "word_embed_proj_dim": 16,
+    "ffn_dim": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "max_position_embeddings": 256,
+    "dropout": 0.1,
+    "attention_dropout": 0.1,
+    "layerdrop": 0.1,
+}
+PHI = {
+    "family": "phi",
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "max_position_embeddings": 256,
+    "resid_pdrop": 0.1,
+}
+
+
+def how(method: str, training: dict, label: str = "paper", own: str | None = None, **parameters) -> dict:
+    chosen = variant(method, label, own)
     return {
         "method": method,
         "variant": label,
         "parameters": chosen.parameters | parameters,
         "parts": list(chosen.parts),
         "training": training,
+        "own_methods": own,
     }
 
 
@@ -44,11 +71,42 @@ def unlearn(model, tokenizer, folder, spec: dict, seed: int = 0, **more) -> dict
     return procedure.unlearn(model, tokenizer, FORM, SOURCES, spec, seed, folder, **more)
 
 
-def token_probabilities(model, row: dict, part: str) -> torch.Tensor:
-    """Of the answer's tokens and its end: one unpadded forward pass, one softmax, no mask of the kit's."""
+def trainer_for(model, tokenizer, folder, chosen: Variant, rows: list[dict], training: dict, states=None, **parameters):
+    from datasets import Dataset
+
+    return UnlearnTrainer(
+        variant=chosen,
+        parameters=chosen.parameters | parameters,
+        reference_states=states,
+        model=model,
+        args=sft_config(training, folder, 0, 1, remove_unused_columns=False),
+        train_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer,
+    )
+
+
+def tokenized(tokenizer, chosen: Variant, count: int, seed: int = 0) -> list[dict]:
+    return examples.tokenize(examples.draw(list(chosen.parts), SOURCES, count, seed), tokenizer, FORM, 128)
+
+
+def loss_of(trainer, *batches: list[dict]) -> torch.Tensor:
+    """The loss of one effective batch of these micro-batches."""
+    collated = [trainer.data_collator(batch) for batch in batches]
+    trainer.get_batch_samples(iter(collated), len(collated), trainer.args.device)
+    return sum(trainer.compute_loss(trainer.model, batch) for batch in collated)
+
+
+def distributions(model, row: dict, part: str) -> torch.Tensor:
+    """(answer tokens, vocabulary), the answer's end included: one unpadded forward pass, no mask of the kit's."""
     ids = row[f"{part}_input_ids"]
-    probabilities = model(input_ids=torch.tensor([ids])).logits[0].softmax(-1)
-    return torch.stack([probabilities[i - 1, ids[i]] for i in range(ids.index(END_OF_PROMPT) + 1, len(ids))])
+    return model(input_ids=torch.tensor([ids])).logits[0, ids.index(END_OF_PROMPT) : -1].softmax(-1)
+
+
+def token_probabilities(model, row: dict, part: str) -> torch.Tensor:
+    """Of the answer's tokens and its end."""
+    probabilities = distributions(model, row, part)
+    answer = row[f"{part}_input_ids"][-len(probabilities) :]
+    return torch.stack([one[token] for one, token in zip(probabilities, answer, strict=True)])
 
 
 def training_rows() -> list[dict]:

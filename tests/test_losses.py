@@ -13,7 +13,8 @@ from torch.nn.functional import cross_entropy, log_softmax
 
 from unlearnkit import losses
 from unlearnkit.errors import KitError
-from unlearnkit.losses import ga, npo, sequence_quantities
+from unlearnkit.losses import dpo, dpo_release, ga, npo, retain_cross_entropy, sequence_quantities
+from unlearnkit.methods import PART_OF
 
 
 def vector(*values: float, grad: bool = False) -> torch.Tensor:
@@ -29,18 +30,23 @@ def assert_close(actual: torch.Tensor, expected, tolerance: float = 1e-6) -> Non
 
 
 def test_argument_names_declare_needs():
-    quantities = ["logp", "mean_logp", "mean_prob", "prob_sum", "reference_logp"]
-    allowed = {f"{part}_{quantity}" for part in ("forget", "template", "retain") for quantity in quantities}
     for name in set(losses.__all__) - {"sequence_quantities"}:
         for argument in inspect.signature(getattr(losses, name)).parameters.values():
-            assert argument.name in allowed | {"beta", "padded_length"}, name
+            assert argument.name in PART_OF.keys() | {"beta", "padded_length"}, name
             assert argument.default is inspect.Parameter.empty, name
 
 
-# --- ga -----------------------------------------------------------------------------------------------------
+def test_the_head_of_the_package_names_every_quantity():
+    for name in PART_OF:
+        part, _, quantity = name.partition("_")
+        assert f" {part} " in losses.__doc__ and f" {quantity} " in losses.__doc__
 
 
-def test_ga_over_answer_tokens_is_minus_token_mean_cross_entropy():
+# --- ga, cross-entropy --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("loss_function", "sign"), [(ga, -1), (retain_cross_entropy, 1)])
+def test_over_answer_tokens_they_are_the_token_mean_cross_entropy(loss_function, sign):
     torch.manual_seed(0)
     logits = torch.randn(3, 5, 7, dtype=torch.float64, requires_grad=True)
     labels = torch.randint(0, 7, (3, 5))
@@ -48,13 +54,13 @@ def test_ga_over_answer_tokens_is_minus_token_mean_cross_entropy():
     token_logp = log_softmax(logits, dim=-1).gather(-1, labels[..., None]).squeeze(-1)
     quantities = sequence_quantities(token_logp, mask)
 
-    loss = ga(quantities["logp"]).sum() / quantities["tokens"].sum()
+    loss = loss_function(quantities["logp"]).sum() / quantities["tokens"].sum()
     usual = cross_entropy(logits.flatten(0, 1), labels.masked_fill(~mask, -100).flatten())
 
-    assert_close(loss, -usual, 1e-12)
+    assert_close(loss, sign * usual, 1e-12)
     (gradient,) = torch.autograd.grad(loss, logits, retain_graph=True)
     (usual_gradient,) = torch.autograd.grad(usual, logits)
-    assert_close(gradient, -usual_gradient, 1e-12)
+    assert_close(gradient, sign * usual_gradient, 1e-12)
 
 
 def test_ga_gradient_is_one():
@@ -104,6 +110,43 @@ def test_npo_stops_pushing_on_a_forgotten_answer():
     logp = vector(-1e4, 0.0, grad=True)
     npo(logp, vector(-10.0, -1e4), 0.1).sum().backward()
     assert_close(logp.grad, [0.0, 2.0], 1e-12)
+
+
+# --- dpo ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("template", "forget", "references", "beta", "expected"),
+    [
+        (-30.0, -20.0, (-40.0, -20.0), 0.1, 6.265234),  # margin 10: 20 ln(1 + e^-1)
+        (-40.0, -20.0, (-30.0, -20.0), 0.1, 26.265234),  # margin -10: 20 ln(1 + e^1)
+        (-5.0, -3.0, (-5.0, -1.0), 1.0, 0.253856),  # margin 2: 2 ln(1 + e^-2)
+    ],
+)
+def test_dpo_by_hand(template, forget, references, beta, expected):
+    assert_close(dpo(vector(template), vector(forget), *(vector(one) for one in references), beta), [expected])
+
+
+def test_dpo_gradient_weighs_both_sides_alike():
+    """At the reference 1; where the preference is reversed up to 2; where it is learnt 0."""
+    template, forget = vector(-40.0, -1e4, 0.0, grad=True), vector(-7.0, 0.0, -1e4, grad=True)
+    references = vector(-40.0, -10.0, -10.0), vector(-7.0, -10.0, -10.0)
+    value = dpo(template, forget, *references, 0.1)
+    value.sum().backward()
+    assert_close(value[:1], [2 / 0.1 * math.log(2)], 1e-12)
+    assert_close(value[2:], [0.0], 1e-12)
+    assert_close(template.grad, [-1.0, -2.0, 0.0], 1e-12)
+    assert_close(forget.grad, [1.0, 2.0, 0.0], 1e-12)
+
+
+def test_dpo_with_a_forget_side_alone_is_npo():
+    logp, reference, still = vector(-30.0, -3.0), vector(-20.0, -9.0), vector(-5.0, -50.0)
+    assert_close(dpo(still, logp, still, reference, 0.1), npo(logp, reference, 0.1), 1e-12)
+
+
+def test_released_dpo_is_dpo_with_a_reference_that_prefers_nothing():
+    template, forget, same = vector(-30.0, -3.0), vector(-20.0, -9.0), vector(-17.0, -1.0)
+    assert_close(dpo_release(template, forget, 0.1), dpo(template, forget, same, same, 0.1), 1e-12)
 
 
 # --- sequence_quantities ------------------------------------------------------------------------------------
@@ -164,11 +207,13 @@ def test_a_mask_of_another_shape_is_an_error():
 # --- all of them --------------------------------------------------------------------------------------------
 
 
-def arguments_of(loss, forget: dict, template: dict, reference) -> dict:
-    """What the signature asks for, and nothing else."""
+def arguments_of(loss, forget: dict, other: dict, reference) -> dict:
+    """What the signature asks for, and nothing else; the other parts and divergences are played by `other`."""
     known = {f"forget_{name}": value for name, value in forget.items()}
-    known |= {f"template_{name}": value for name, value in template.items()}
-    known |= {"forget_reference_logp": reference, "beta": 0.1, "padded_length": 50}
+    known |= {f"{part}_{name}": value for part in ("template", "mismatch", "retain") for name, value in other.items()}
+    known |= {"retain_kl": -other["mean_logp"], "retain_kl_all": -other["mean_logp"]}
+    known |= {"forget_reference_logp": reference, "template_reference_logp": reference / 2}
+    known |= {"beta": 0.1, "padded_length": 50}
     return {name: known[name] for name in inspect.signature(loss).parameters}
 
 
@@ -186,9 +231,8 @@ def test_gradients_are_finite_at_extreme_probabilities(name):
     value = ALL_LOSSES[name](**arguments_of(ALL_LOSSES[name], forget, template, reference))
     value.sum().backward()
     assert value.isfinite().all()
-    assert forget_logp.grad.isfinite().all()
-    if name.startswith("flat"):
-        assert template_logp.grad.isfinite().all()
+    touched = [one.grad for one in (forget_logp, template_logp) if one.grad is not None]
+    assert touched and all(gradient.isfinite().all() for gradient in touched)
 
 
 def numpy_quantities(token_logp: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
@@ -215,6 +259,13 @@ def numpy_flat(divergence: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def numpy_loss(name: str, forget: dict, template: dict, reference: np.ndarray) -> np.ndarray:
     if name == "ga":
         return forget["logp"]
+    if name.endswith("cross_entropy"):
+        return -template["logp"]
+    if name.startswith("kl"):
+        return -template["mean_logp"]
+    if name.startswith("dpo"):  # the form of a classifier: 1 / (1 + odds of the wrong preference)
+        margin = template["logp"] - forget["logp"] + (reference / 2 if name == "dpo" else 0)
+        return -2 / 0.1 * np.log(1 / (1 + np.exp(-0.1 * margin)))
     if name == "npo":  # the paper's other form: (2/beta) log(1 + (pi_theta / pi_ref)^beta)
         return 2 / 0.1 * np.log(1 + np.exp(forget["logp"] - reference) ** 0.1)
     divergence = name.split("_")[1]

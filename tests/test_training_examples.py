@@ -52,6 +52,29 @@ def test_a_part_is_there_only_where_it_is_needed():
         assert {"question": example["retain"][0], "answer": example["retain"][1]} in RETAIN
 
 
+def test_a_mismatch_is_the_forget_question_with_a_retain_answer():
+    alone = [example["mismatch"] for example in drawn(["mismatch"], 20)]
+    examples_of_all = drawn(["forget", "template", "mismatch", "retain"], 20)
+    assert [example["mismatch"] for example in examples_of_all] == alone  # a stream of its own
+    assert all(example["mismatch"][0] == example["forget"][0] for example in examples_of_all)
+    assert {answer for _, answer in alone} == {row["answer"] for row in RETAIN}
+    # The draw is not the retain item's: otherwise both parts would train the same answer.
+    assert any(example["mismatch"][1] != example["retain"][1] for example in examples_of_all)
+
+
+def test_a_mismatch_is_never_the_right_answer():
+    shared = [row | {"answer": FORGET[0]["answer"]} for row in RETAIN[:1]] + RETAIN[1:]
+    sources = examples.Sources(FORGET, TEMPLATES, shared)
+    drawn_for_first = {
+        example["mismatch"][1]
+        for example in examples.draw(["mismatch"], sources, 40 * N, seed=1)
+        if example["mismatch"][0] == FORGET[0]["question"]
+    }
+    assert drawn_for_first == {RETAIN[1]["answer"]}
+    with pytest.raises(KitError, match=f"no retain question has another answer than.*{FORGET[0]['question'][:-1]}"):
+        examples.draw(["mismatch"], examples.Sources(FORGET[:1], TEMPLATES, shared[:1]), 1, seed=1)
+
+
 def test_templates_are_drawn_afresh_each_epoch():
     by_question: dict[str, set[str]] = {}
     for example in drawn(["forget", "template"], 20 * N):

@@ -48,11 +48,17 @@ def test_interrupted_fine_tuning_ends_in_the_same_bits(
     assert largest_difference(whole, resumed) == 0
 
 
-@pytest.mark.parametrize(("method", "save_steps", "interrupted"), [("npo", 2, 3), ("flat_kl", 3, 6)])
+LORA = {"rank": 2, "alpha": 4, "target_modules": ["q_proj", "v_proj"]}
+
+
+@pytest.mark.parametrize(
+    ("method", "save_steps", "interrupted", "lora"),
+    [("npo", 2, 3, None), ("flat_kl", 3, 6, None), ("llmu", 3, 5, None), ("kl", 2, 3, LORA)],
+)
 def test_interrupted_unlearning_ends_in_the_same_bits(
-    method, save_steps, interrupted, dropout_model, adam, micro_tokenizer, tmp_path
+    method, save_steps, interrupted, lora, dropout_model, adam, micro_tokenizer, tmp_path
 ):
-    spec = how(method, adam(save_steps=save_steps))
+    spec = how(method, adam(save_steps=save_steps) | {"lora": lora})
     whole, resumed = dropout_model(), dropout_model()
     expected = unlearn(whole, micro_tokenizer, tmp_path / "whole", spec)
     with pytest.raises(Interrupted):
@@ -107,14 +113,23 @@ def test_evaluating_at_every_step_changes_no_bit(dropout_model, adam, micro_toke
         torch.rand(7), random.random(), numpy.random.rand()  # and worse than the kit's own evaluation would do
         measured.append(step)
 
-    without, with_probe, disturbed = dropout_model(), dropout_model(), dropout_model()
+    without, with_probe = dropout_model(), dropout_model()
     unlearn(without, micro_tokenizer, tmp_path / "0", spec)
     unlearn(with_probe, micro_tokenizer, tmp_path / "1", spec, probes=[Probe(measure, lambda step: True)])
     assert measured == [1, 2, 3, 4, 5, 6]
     assert largest_difference(without, with_probe) == 0
-    # The model has dropout, so that a random number drawn in between would have shown.
-    unlearn(disturbed, micro_tokenizer, tmp_path / "2", spec, report=lambda done, steps: torch.rand(7))
-    assert largest_difference(without, disturbed) > 0
+
+
+def test_fine_tuning_would_notice_a_random_number(dropout_model, adam, micro_tokenizer, tmp_path):
+    """It has dropout, so that equal bits after an interruption mean something; unlearning has none."""
+    tuned, disturbed, unlearned, still = (dropout_model() for _ in range(4))
+    draw = {"report": lambda done, steps: torch.rand(7)}
+    tune(tuned, micro_tokenizer, tmp_path / "0", adam())
+    tune(disturbed, micro_tokenizer, tmp_path / "1", adam(), **draw)
+    assert largest_difference(tuned, disturbed) > 0
+    unlearn(unlearned, micro_tokenizer, tmp_path / "2", how("flat_kl", adam()))
+    unlearn(still, micro_tokenizer, tmp_path / "3", how("flat_kl", adam()), **draw)
+    assert largest_difference(unlearned, still) == 0
 
 
 def test_untouched_restores_mode_and_random_states_after_an_error_too(micro_model):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from unlearnkit import methods
+from unlearnkit import methods, paths
 from unlearnkit.data import prompts, tofu
 from unlearnkit.errors import KitError, nearest
 from unlearnkit.schema import BaseModelParams, Data, Params, RowParams
@@ -77,7 +77,7 @@ def _check_forget_split(section: str, forget_split: str, data: Data) -> None:
 def _check_base_model(key: str, base_model: BaseModelParams, data: Data) -> None:
     with at(f"{key}.prompt_format"):
         prompts.prompt_format(base_model.prompt_format)
-    if base_model.retain_log and not Path(base_model.retain_log).is_file():
+    if base_model.retain_log and not paths.inside(base_model.retain_log).is_file():
         raise KitError(f"{key}.retain_log: there is no file {base_model.retain_log}")
     scratch = base_model.scratch
     if scratch is None:

@@ -56,8 +56,9 @@ def _wanted(planned, args) -> list:
         )
     keys: set[str] = set()
     for row in planned.rows:
-        reference = row.training is None and planned.purpose == "grid"
-        if (names is None or row.method in names or reference) and args.model in (None, row.base_model):
+        # Every row is judged by what the original model kept; a grid needs its retain row too.
+        judge = row.method == "original" or (row.training is None and planned.purpose == "grid")
+        if (names is None or row.method in names or judge) and args.model in (None, row.base_model):
             keys |= {key for draw in row.draws for key in (draw.run, draw.retain_run) if key}
     todo = list(keys)
     while todo:

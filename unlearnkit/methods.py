@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from unlearnkit import paths
 from unlearnkit.errors import KitError, nearest
 
 PARTS = ("forget", "template", "mismatch", "retain")
@@ -203,9 +204,11 @@ METHODS: dict[str, Method] = {
 def known(own: str | None = None) -> dict[str, Method]:
     """The kit's methods, then those of the user's file `own`: Python with a METHODS dictionary of its own.
 
+    A relative path is one from the project's root.
+
     KitError names the file and what is wrong with it.
     """
-    return METHODS | (_own_methods(Path(own)) if own else {})
+    return METHODS | (_own_methods(paths.inside(own)) if own else {})
 
 
 def _own_methods(path: Path) -> dict[str, Method]:

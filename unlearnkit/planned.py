@@ -8,9 +8,8 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from unlearnkit import methods, models, schema
+from unlearnkit import methods, models, paths, schema
 from unlearnkit.checks import at, parameters
 from unlearnkit.data import templates, tofu
 
@@ -212,5 +211,5 @@ def unlearn_spec(content: schema.Params, row: schema.RowParams, training: dict) 
         "parts": list(chosen.parts),
         "training": training,
         "own_methods": own,
-        "own_methods_fingerprint": digest(Path(own).read_text(encoding="utf-8")) if own else None,
+        "own_methods_fingerprint": digest(paths.inside(own).read_text(encoding="utf-8")) if own else None,
     }

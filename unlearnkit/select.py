@@ -24,6 +24,10 @@ def points(plan: Plan, base_model: str, measure: Callable = validation_metrics) 
     rows = [row for row in plan.rows if row.base_model == base_model]
     samples = {row.method: _samples(row) for row in rows if row.training is None}
     at_start = measure(samples["original"], samples["retain"])["retain_rouge_l_recall"]
+    if at_start == 0:
+        raise KitError(
+            f"{plan.where}: {base_model}: the original model's retain ROUGE-L is 0; there is nothing to keep"
+        )
     found = []
     for row in rows:
         if row.training is None:

@@ -51,14 +51,14 @@ def read_samples(file: Path) -> list[dict]:
 def draw_samples(plan: Plan, row: Row, draw: Draw) -> list[dict]:
     """The samples of one draw; those of a published log where it stands for the retain model."""
     if draw.run is None:
-        return rescore.log_samples(plan.params.base_models[row.base_model].retain_log)
+        return rescore.log_samples(paths.inside(plan.params.base_models[row.base_model].retain_log))
     return read_samples(samples_file(draw.run))
 
 
 def retain_samples(plan: Plan, row: Row, draw: Draw) -> list[dict] | None:
     """The samples of the retain model that a draw is measured against; None while they are not there."""
     if draw.retain_run is None:
-        return rescore.log_samples(plan.params.base_models[row.base_model].retain_log)
+        return rescore.log_samples(paths.inside(plan.params.base_models[row.base_model].retain_log))
     file = samples_file(draw.retain_run)
     return read_samples(file) if file.exists() else None
 

@@ -64,7 +64,7 @@ def unlearn(
     )
     optimiser_steps = run(trainer, folder)
     if adapters:
-        trainer.model.merge_and_unload()  # in place: `model` is a plain model again
+        trainer.model.merge_and_unload().requires_grad_(True)  # in place: `model` is a plain model again
     return {
         "optimiser_steps": optimiser_steps,
         "unlearning_seconds": round(time.perf_counter() - started - sum(probe.seconds for probe in probes), 2),
