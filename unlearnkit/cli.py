@@ -131,7 +131,7 @@ def front(args) -> int:
     from unlearnkit import front as fronts
 
     planned, rows = _grid(args, "front")
-    target = fronts.write(planned, list(dict.fromkeys(row.base_model for row in rows)))
+    target = fronts.write(planned, [row.name for row in rows])
     print(f"written to {target}")
     return 0
 

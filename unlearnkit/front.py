@@ -17,11 +17,15 @@ def folder(plan: Plan, kind: str = "local") -> Path:
     return paths.results(kind) / plan.params.profile / f"{plan.result_name}_front"
 
 
-def write(plan: Plan, base_models: list[str]) -> Path:
-    """Write the fronts of finished base models: front.csv, front_references.csv, a figure each, the manifest last."""
+def write(plan: Plan, wanted: list[str]) -> Path:
+    """Write the fronts of the rows named in `wanted` ("llama/ga"), which are finished.
+
+    front.csv, front_references.csv, a figure for each base model, the manifest last.
+    """
     found, references = [], []
+    base_models = list(dict.fromkeys(row.base_model for row in plan.rows if row.name in wanted))
     for base_model in base_models:
-        found += _points(plan, base_model)
+        found += _points(plan, base_model, wanted)
         references += _references(plan, base_model)
     target = folder(plan)
     with runs.renamed_when_complete(target) as partial:
@@ -50,10 +54,10 @@ def read(result: Path) -> tuple[list[dict], list[dict]]:
     return tables.read_csv(result / "front.csv"), tables.read_csv(result / "front_references.csv")
 
 
-def _points(plan: Plan, base_model: str) -> list[dict]:
+def _points(plan: Plan, base_model: str, wanted: list[str]) -> list[dict]:
     file = planning.selection_file(plan.params)
     chosen = json.loads(file.read_text(encoding="utf-8"))["chosen"].get(base_model, {}) if file.exists() else {}
-    found = select.points(plan, base_model, tofu_metrics)
+    found = select.points(plan, base_model, wanted, tofu_metrics)
     for point in found:
         choice = chosen.get(point["method"], {})
         point["selected"] = all(point[axis] == choice.get(axis) for axis in ("learning_rate", "steps"))

@@ -26,7 +26,9 @@ from unlearnkit.errors import KitError
 from unlearnkit.planned import Run
 
 # Modules that only show numbers; a run does not become stale when one of them changes.
-SHOWS_ONLY = set("__main__ claims cli engines notebook plots progress report rescore select tables text verify".split())
+SHOWS_ONLY = set(
+    "__main__ captions claims cli engines front notebook plots progress report rescore select tables text verify".split()
+)
 LIBRARIES = (
     "torch",
     "transformers",

@@ -19,9 +19,12 @@ from unlearnkit.schema import Selection
 from unlearnkit.tables import read_samples, samples_file
 
 
-def points(plan: Plan, base_model: str, measure: Callable = validation_metrics) -> list[dict]:
-    """Every method of a base model at every grid point, with what `measure(samples, retain samples)` finds there."""
-    rows = [row for row in plan.rows if row.base_model == base_model]
+def points(plan: Plan, base_model: str, wanted: list[str], measure: Callable = validation_metrics) -> list[dict]:
+    """The rows of a base model that are `wanted` ("llama/ga") at every grid point.
+
+    Each with what `measure(samples, retain samples)` finds there.
+    """
+    rows = [row for row in plan.rows if row.base_model == base_model and (row.training is None or row.name in wanted)]
     samples = {row.method: _samples(row) for row in rows if row.training is None}
     at_start = measure(samples["original"], samples["retain"])["retain_rouge_l_recall"]
     if at_start == 0:
@@ -89,7 +92,7 @@ def write(plan: Plan, wanted: list[str]) -> dict:
     n_forget = plan.data.size(tofu.splits(grid.forget_split).forget)
     by_method = {row.method: row for row in content.rows if row.variant == "paper"}
     for base_model in dict.fromkeys(row.base_model for row in rows.values()):
-        found = [point for point in points(plan, base_model) if _name(point) in rows]
+        found = points(plan, base_model, wanted)
         kept_points += found
         for method in dict.fromkeys(point["method"] for point in found):
             choice = choose([point for point in found if point["method"] == method], grid.keep_retain_rouge_l)
