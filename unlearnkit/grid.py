@@ -7,7 +7,7 @@ The schedule is constant, so the first k steps of a longer run are the run of k 
 from unlearnkit import schema
 from unlearnkit.checks import REFERENCE_ROWS, check
 from unlearnkit.errors import KitError
-from unlearnkit.planned import Draw, Family, Plan, Row, unlearn_spec
+from unlearnkit.planned import Draw, Models, Plan, Row, unlearn_spec
 
 
 def make(content: schema.Params, where: str, purpose: str) -> Plan:
@@ -23,7 +23,7 @@ def make(content: schema.Params, where: str, purpose: str) -> Plan:
     sets = ["forget", "retain"] if selecting else ["forget", "retain", "real_authors", "world_facts"]
     changes = {"sets": sets, "evaluation": content.evaluation.model_dump() | {"trajectory_every": None}}
     for base_model in content.base_models:
-        family = Family(plan, base_model)
+        family = Models(plan, base_model)
         original = family.original(seed)
         starts = {"original": original, "retain": family.retain(forget_split, seed, f"{purpose} retain")}
         references = {

@@ -8,7 +8,7 @@ from unlearnkit import methods, paths, schema
 from unlearnkit.checks import REFERENCE_ROWS, check
 from unlearnkit.data import tofu
 from unlearnkit.errors import KitError
-from unlearnkit.planned import Draw, Family, Plan, Row, digest, unlearn_spec
+from unlearnkit.planned import Draw, Models, Plan, Row, digest, unlearn_spec
 
 
 def selection_file(content: schema.Params) -> Path:
@@ -18,7 +18,7 @@ def selection_file(content: schema.Params) -> Path:
 
 def selection_key(content: schema.Params, base_model: str, row: schema.RowParams) -> str:
     """What the selection for one base model and method depends on."""
-    family = Family(Plan(content, "selection"), base_model)
+    family = Models(Plan(content, "selection"), base_model)
     grid = content.selection
     original = family.original(content.seeds[0])
     retain = family.retain(grid.forget_split, content.seeds[0])
@@ -55,11 +55,11 @@ def make(content: schema.Params, where: str, split: str | None = None) -> Plan:
     for base_model in content.base_models:
         for row in content.rows:
             if row.base_models is None or base_model in row.base_models:
-                _add_row(plan, Family(plan, base_model), row)
+                _add_row(plan, Models(plan, base_model), row)
     return plan
 
 
-def _add_row(plan: Plan, family: Family, row: schema.RowParams) -> None:
+def _add_row(plan: Plan, family: Models, row: schema.RowParams) -> None:
     content, forget_split = plan.params, plan.params.data.forget_split
     setting = row.setting or content.unlearn.default
     training, found = None, {}
@@ -103,7 +103,7 @@ def _printed_as(content: schema.Params, row: schema.RowParams, setting: str | No
     return name + ("" if row.variant == "paper" else f", {row.variant}") + (f", {setting} setting" if setting else "")
 
 
-def _start(plan: Plan, family: Family, method: str, seed: int) -> dict:
+def _start(plan: Plan, family: Models, method: str, seed: int) -> dict:
     """The model that a row evaluates or starts from. A second retain model is the next seed's."""
     seeds, forget_split = plan.params.seeds, plan.params.data.forget_split
     if method == "base":
