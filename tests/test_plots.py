@@ -145,8 +145,51 @@ def test_a_tiny_p_is_drawn_at_the_floor_and_says_so() -> None:
     figure = plots.forget_quality_vs_model_utility(ROWS, CAPTION)
     assert by_gid(figure.axes[0])["llama/ga"].get_ydata()[0] == FLOOR
     assert figure.axes[0].get_ylim()[0] > FLOOR / 10
-    assert "GA (collapsed), p = 2e-09" in [text.get_text() for text in words(figure)]
+    assert "GA (collapsed), p = 2e-09, MU = 0.02" in [text.get_text() for text in words(figure)]
     assert "p is under 1e-06" in caption_of(figure)
+
+
+def test_a_collapsed_row_does_not_press_the_others_together() -> None:
+    figure = plots.forget_quality_vs_model_utility(ROWS, CAPTION)
+    (axes,) = figure.axes
+    # the others lie between 0.57 and 0.61: the edge is half of that below
+    assert by_gid(axes)["llama/ga"].get_xdata()[0] == pytest.approx(0.55)
+    assert axes.get_xlim()[0] > 0.5
+    assert "Triangle on the left: the utility (MU) is lower" in caption_of(figure)
+    assert "Triangle on the left" not in caption_of(plots.forget_quality_vs_model_utility(ROWS[:2], CAPTION))
+
+
+def test_only_rows_of_the_paper_s_form_and_the_own_setting_are_drawn() -> None:
+    release = row("npo", p_of(3), 0.9, variant="release", row="llama/npo_release")
+    paper = row("npo", p_of(4), 0.3, setting="paper", row="llama/npo_paper_setting")
+    ratios = RATIOS | {other["row"]: RATIOS["llama/npo"] for other in (release, paper)}
+    tradeoff = plots.forget_quality_vs_model_utility([*ROWS, release, paper], CAPTION)
+    truth_ratios = plots.truth_ratio_distributions(ratios, [*ROWS, release, paper], CAPTION)
+    assert by_gid(tradeoff.axes[0]).keys() == {"llama/original", "llama/retain", "llama/ga", "llama/npo"}
+    assert len([axes for axes in truth_ratios.axes if axes.get_visible()]) == 2
+    for figure in (tradeoff, truth_ratios):
+        assert caption_of(figure).endswith("(failed), release variants, other settings.")
+    only_release = caption_of(plots.forget_quality_vs_model_utility([*ROWS[:2], release], CAPTION))
+    assert only_release.endswith("Not drawn: release variants.")
+
+
+def test_every_seed_and_the_range_are_drawn() -> None:
+    values = [(p_of(12), 0.57), (p_of(9), 0.58), (p_of(30), 0.55)]
+    seeds = [row("npo", p, utility, seed=seed) for seed, (p, utility) in enumerate(values, 1)]
+    seeds.append(row("original", p_of(20), 0.61, seed=1))
+    figure = plots.forget_quality_vs_model_utility(ROWS, CAPTION, seeds)
+    lines = by_gid(figure.axes[0])
+    assert lines["llama/npo, seeds"].get_xydata().tolist() == [[u, max(p, FLOOR)] for p, u in values]
+    across, up = lines["llama/npo, range"].get_xydata()[:2], lines["llama/npo, range"].get_xydata()[3:]
+    assert across.tolist() == [[0.55, p_of(12)], [0.58, p_of(12)]]
+    assert up.tolist() == [[0.57, FLOOR], [0.57, p_of(9)]]
+    large = lines["llama/npo"]
+    assert large.get_xydata().tolist() == [[0.57, p_of(12)]]
+    assert large.get_markersize() > lines["llama/npo, seeds"].get_markersize()
+    assert lines["llama/npo, seeds"].get_color() == large.get_markerfacecolor()
+    assert "llama/original, seeds" not in lines  # one seed
+    assert "Small: every seed." in caption_of(figure)
+    assert "seed" not in caption_of(plots.forget_quality_vs_model_utility(ROWS, CAPTION))
 
 
 def test_right_axis_names_the_distance_of_each_p() -> None:
@@ -236,6 +279,86 @@ def test_identical_distributions_have_no_gap() -> None:
     ratios = {"llama/retain": [1.0, 2.0], "llama/npo": [2.0, 1.0]}
     figure = plots.truth_ratio_distributions(ratios, ROWS, CAPTION)
     assert figure.axes[0].texts[0].get_text() == "D = 0/2\np = 1"
+
+
+def test_truth_ratios_are_of_one_base_model() -> None:
+    both = ROWS + [r | {"base_model": "phi"} for r in ROWS]
+    ratios = RATIOS | {name.replace("llama", "phi"): [2 * r for r in RATIOS[name]] for name in RATIOS}
+    ratios["phi/ga"] = [9.0]
+    for chosen, shown, panels in ((None, "llama", 2), ("llama", "llama", 2), ("phi", "phi", 3)):
+        figure = plots.truth_ratio_distributions(ratios, both, CAPTION, base_model=chosen)
+        assert len([axes for axes in figure.axes if axes.get_visible()]) == panels
+        assert f"Base model: {shown}." in caption_of(figure)
+    assert "Base model" not in caption_of(plots.truth_ratio_distributions(RATIOS, ROWS, CAPTION))
+    with pytest.raises(KitError, match="no base model 'pi'; did you mean 'phi'"):
+        plots.truth_ratio_distributions(ratios, both, CAPTION, base_model="pi")
+
+
+def test_truth_ratios_of_a_whole_table_fit_a_page() -> None:
+    rows = [row(method, seeds=3) for method in (*REFERENCE_ROWS, *METHODS)]
+    ratios = {f"llama/{one['method']}": [1.0, 2.0, 3.0] for one in rows}
+    figure = plots.truth_ratio_distributions(ratios, rows, CAPTION)
+    assert len([axes for axes in figure.axes if axes.get_visible()]) == 16
+    assert figure.get_figheight() < 9.5
+    assert "Drawn is the first of 3 seeds." in caption_of(figure)
+
+
+def whole_table(setting: str | None = None) -> tuple[dict, list[dict]]:
+    """Trajectories of all methods for three base models: six updates that hardly change anything."""
+    suffix = f"_{setting}_setting" if setting else ""
+    rows = [
+        row(
+            method,
+            base_model=base_model,
+            row=f"{base_model}/{method}{suffix}",
+            printed_as=method.upper() + (f", {setting} setting" if setting else ""),
+            setting=setting,
+            learning_rate=2e-5,
+        )
+        for base_model in ("llama", "phi", "opt")
+        for method in METHODS
+    ]
+    points = [point(step, 0.95 - 0.01 * step, 0.96) for step in range(7)]
+    return {one["row"]: points for one in rows}, rows
+
+
+def test_six_updates_have_a_tick_each() -> None:
+    trajectories, rows = whole_table("paper")
+    figure = plots.trajectories_over_steps(trajectories, rows, CAPTION)
+    assert len(figure.axes) == 9
+    assert figure.get_figheight() < 10
+    for axes in figure.axes:
+        assert axes.get_xticks().tolist() == [0, 1, 2, 3, 4, 5, 6]
+        ends = [line for gid, line in by_gid(axes).items() if gid.endswith("last step")]
+        assert len(ends) == len(METHODS)
+        assert {line.get_xdata()[0] for line in ends} == {6}
+    assert sorted(text.get_text() for text in figure.legends[0].get_texts()) == sorted(map(str.upper, METHODS))
+    assert "All rows: paper setting." in caption_of(figure)
+
+
+def test_thirteen_lines_that_coincide_stay_lines() -> None:
+    trajectories, rows = whole_table()
+    lines = by_gid(plots.trajectories_over_steps(trajectories, rows, CAPTION).axes[0])
+    widths = [lines[f"llama/{method}"].get_linewidth() for method in METHODS]
+    assert widths == sorted(set(widths), reverse=True)
+    assert widths[0] < 8
+
+
+def test_the_axis_of_high_probabilities_does_not_start_at_0_and_says_so() -> None:
+    trajectories, rows = whole_table()
+    figure = plots.trajectories_over_steps(trajectories, rows, CAPTION)
+    assert [axes.get_ylim() for axes in figure.axes[:2]] == [(0.8, 1), (0.9, 1)]
+    assert "does not start at 0" in caption_of(figure)
+    rows.append(row("retain", forget_probability=0.2))
+    assert plots.trajectories_over_steps(trajectories, rows, CAPTION).axes[0].get_ylim() == (0, 1)
+
+
+def test_release_variants_have_no_trajectory() -> None:
+    release = row("npo", variant="release", row="llama/npo_release")
+    trajectories = TRAJECTORIES | {"llama/npo_release": TRAJECTORIES["llama/npo"]}
+    figure = plots.trajectories_over_steps(trajectories, [*TRAJECTORY_ROWS, release], CAPTION)
+    assert not any("release" in gid for axes in figure.axes for gid in by_gid(axes))
+    assert "Not drawn: release variants." in caption_of(figure)
 
 
 def test_trajectories_have_a_line_and_a_last_step_in_each_panel() -> None:

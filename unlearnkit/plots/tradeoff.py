@@ -1,6 +1,7 @@
 """The figure of the trade-off: forget quality (p, log scale) against model utility, one marker per row.
 Where all rows answer the same n questions p takes few values only: the right axis names each one's D = k/n.
-p below FLOOR is drawn at the floor, with an arrow and its value."""
+p below FLOOR is drawn at the floor, with an arrow and its value. So is the utility of collapsed rows and of the base
+model, at the left edge, where it would press all others together."""
 
 import math
 from collections.abc import Sequence
@@ -8,13 +9,12 @@ from typing import TYPE_CHECKING
 
 from unlearnkit.errors import KitError
 from unlearnkit.metrics.tofu import ks_exact_p
-from unlearnkit.plots.labels import Box, moved, places_of, side_by_side, write_labels
+from unlearnkit.plots.labels import Box, Point, moved, places_of, side_by_side, write_labels
 from unlearnkit.plots.style import (
     ALPHA,
     FAINT,
     FLOOR,
     SMALL,
-    Marker,
     add_caption,
     base_models,
     dark,
@@ -45,7 +45,7 @@ def forget_quality_vs_model_utility(rows: list[dict], caption: str, seeds: Seque
     """One panel per base model, one marker per row: x model utility (geometric), y forget quality p (log).
 
     Drawn are rows in the paper's form at the table's own setting. seeds: the values of every row and seed; where
-    they are several they are faint markers, and the row's range, `_lo` to `_hi`, is a cross of thin lines.
+    they are several they are faint markers, and a cross of thin lines from the lowest to the highest.
     Rows without either number are named in the caption. Raises KitError where no row has both.
     """
     main = main_rows(rows)
@@ -55,7 +55,7 @@ def forget_quality_vs_model_utility(rows: list[dict], caption: str, seeds: Seque
     groups, styles = base_models(drawn), styles_of(rows)
     draws = _draws(drawn, seeds)
     with house_style():
-        figure = new_figure(height=0.5 + 4.0 * len(groups))
+        figure = new_figure(height=0.5 + 4.2 * len(groups))
         panels = figure.subplots(len(groups), 1, squeeze=False)[:, 0]
         for axes, (base_model, members) in zip(panels, groups.items(), strict=True):
             _scales(axes, base_model, members, draws)
@@ -84,21 +84,31 @@ def _notes(rows: list[dict], draws: dict[str, list[dict]]) -> list[str]:
         notes.append("Large: the row of the table. Small: every seed. Thin lines: from the lowest to the highest seed.")
     if any(row["forget_quality_p"] < FLOOR for row in rows):
         notes.append(f"Triangle below: p is under {FLOOR:g}, drawn there.")
+    if any(row[UTILITY] < _left(members) for members in base_models(rows).values() for row in members):
+        notes.append("Triangle on the left: the utility (MU) is lower, drawn at the edge.")
     return notes
 
 
-def _y(row: dict, key: str = "forget_quality_p") -> float:
-    return max(row[key], FLOOR)
+def _left(rows: list[dict]) -> float:
+    """The lowest utility of one panel's axis: at most half the span of the others lies below them."""
+    utilities = [row[UTILITY] for row in rows]
+    others = [row[UTILITY] for row in rows if row["method"] != "base" and row["status"] != "collapsed"] or utilities
+    return max(min(utilities), min(others) - (max(others) - min(others)) / 2)
+
+
+def _point(row: dict, left: float) -> Point:
+    """Where a row or one of its seeds is drawn."""
+    return max(row[UTILITY], left), max(row["forget_quality_p"], FLOOR)
 
 
 def _scales(axes: "Axes", base_model: str, rows: list[dict], draws: dict[str, list[dict]]) -> None:
     import seaborn
 
     every = [*rows, *(one for row in rows for one in draws.get(row_name(row), ()))]
-    utilities = [one[UTILITY] for one in every]
-    margin = 0.09 * (max(utilities) - min(utilities)) or 0.02
-    axes.set_xlim(min(utilities) - margin, max(utilities) + margin)
-    p_axis(axes, lowest=min(map(_y, every)))
+    x, y = zip(*(_point(one, _left(rows)) for one in every), strict=True)
+    margin = 0.09 * (max(x) - min(x)) or 0.02
+    axes.set_xlim(min(x) - margin, max(x) + margin)
+    p_axis(axes, lowest=min(y))
     axes.set_xlabel("model utility")
     axes.set_ylabel("forget quality, p")
     axes.set_title(base_model)
@@ -132,45 +142,47 @@ def _levels(axes: "Axes", rows: list[dict]) -> None:
 
 
 def _points(axes: "Axes", rows: list[dict], styles: dict, draws: dict[str, list[dict]]) -> None:
-    points = [(row[UTILITY], _y(row)) for row in rows]
+    left = _left(rows)
+    points = [_point(row, left) for row in rows]
     places = places_of(axes, points)
     shifts = side_by_side(axes, places)
     obstacles = [_alpha_line(axes)]
     for row, point, place, shift in zip(rows, points, places, shifts, strict=True):
         marker, colour = styles[row["method"]]
-        where = {"transform": moved(axes, shift), "linestyle": "none", "clip_on": False, "gid": row_name(row)}
+        where = {"transform": moved(axes, shift), "linestyle": "none", "clip_on": False}
         size = size_of(marker, MARKER_SIZE)
         if row_name(row) in draws:
-            _spread(axes, row, draws[row_name(row)], (marker, colour), where)
-        axes.plot(*point, **where, marker=marker, markersize=size, **fill_of(row, colour), zorder=4)
+            seeds = [_point(one, left) for one in draws[row_name(row)]]
+            small = {"marker": marker, "markersize": size_of(marker, SEED_SIZE), "color": colour, "alpha": 0.5}
+            gid = f"{row_name(row)}, seeds"
+            axes.plot(*zip(*seeds, strict=True), **where | small, markeredgewidth=0, zorder=3, gid=gid)
+            obstacles += [(x + shift - 2, y - 2, x + shift + 2, y + 2) for x, y in places_of(axes, seeds)]
+            _range(axes, point, seeds, where | {"color": colour, "gid": f"{row_name(row)}, range"})
+        axes.plot(*point, **where, marker=marker, markersize=size, **fill_of(row, colour), zorder=4, gid=row_name(row))
+        arrow = {"markersize": 5, "color": colour, "markeredgewidth": 0, "clip_on": False}
+        x, y = place[0] + shift, place[1]
         if row["forget_quality_p"] < FLOOR:
-            arrow = {"marker": (3, 0, 180), "markersize": 5, "color": colour, "markeredgewidth": 0}
-            axes.plot(*point, transform=moved(axes, shift, down=10), **arrow, clip_on=False)
-            x, y = place[0] + shift, place[1]
+            axes.plot(*point, transform=moved(axes, shift, down=10), marker=(3, 0, 180), **arrow)
             obstacles.append((x - 3, y - 13, x + 3, y))
+        if row[UTILITY] < left:
+            axes.plot(*point, transform=moved(axes, shift - 10), marker=(3, 0, 90), **arrow)
+            obstacles.append((x - 13, y - 3, x, y + 3))
     places = [(x + shift, y) for (x, y), shift in zip(places, shifts, strict=True)]
-    write_labels(axes, places, [(_text(row), dark(styles[row["method"]][1])) for row in rows], obstacles)
+    write_labels(axes, places, [(_text(row, left), dark(styles[row["method"]][1])) for row in rows], obstacles)
 
 
-def _spread(axes: "Axes", row: dict, draws: list[dict], style: tuple[Marker, str], where: dict) -> None:
-    """The seeds of a row as faint markers and its range, moved aside as its marker is."""
-    marker, colour = style
-    x, y = row[UTILITY], _y(row)
-    across, up = (
-        [row[f"{UTILITY}_lo"], row[f"{UTILITY}_hi"]],
-        [_y(row, f"forget_quality_p_{end}") for end in ("lo", "hi")],
-    )
-    line = where | {"linestyle": "-", "linewidth": 0.8, "color": colour, "alpha": 0.6, "zorder": 2}
-    axes.plot(across, [y, y], **line | {"gid": f"{row_name(row)}, range of utility"})
-    axes.plot([x, x], up, **line | {"gid": f"{row_name(row)}, range of p"})
-    points = [one[UTILITY] for one in draws], [_y(one) for one in draws]
-    small = {"marker": marker, "markersize": size_of(marker, SEED_SIZE), "color": colour, "alpha": 0.4}
-    axes.plot(*points, **where | small, markeredgewidth=0, zorder=3)
+def _range(axes: "Axes", point: Point, seeds: list[Point], where: dict) -> None:
+    """From the lowest to the highest seed, through the row's marker and moved aside as that is."""
+    x, y = ([min(values), max(values)] for values in zip(*seeds, strict=True))
+    line = {"linestyle": "-", "linewidth": 0.8, "alpha": 0.6, "zorder": 2}
+    axes.plot([*x, math.nan, point[0], point[0]], [point[1], point[1], math.nan, *y], **where | line)
 
 
-def _text(row: dict) -> str:
-    below = row["forget_quality_p"] < FLOOR
-    return f"{label_of(row)}, p = {row['forget_quality_p']:.0e}" if below else label_of(row)
+def _text(row: dict, left: float) -> str:
+    parts = [label_of(row)]
+    parts += [f"p = {row['forget_quality_p']:.0e}"] if row["forget_quality_p"] < FLOOR else []
+    parts += [f"MU = {row[UTILITY]:.2f}"] if row[UTILITY] < left else []
+    return ", ".join(parts)
 
 
 def _alpha_line(axes: "Axes") -> Box:

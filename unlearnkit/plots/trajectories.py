@@ -36,10 +36,10 @@ PANELS = {
     "forget_quality_p": "forget quality, p",
 }
 WIDTH = 1.6  # of a line, points
-WIDEST = 9.0  # what lines that coincide may add to it
+WIDEST = 6.0  # what lines that coincide may add to it
 EVERY_STEP_UP_TO = 10  # steps: so many have a tick each
 GAP = 5.5  # between the markers of lines that end together, points
-CLOSE = 0.02  # lines of probabilities that are nowhere further apart than this coincide
+CLOSE = 0.02  # of the axis: lines that are nowhere further apart coincide
 LEGEND_COLUMNS = 3
 RETAIN_LINE = {"color": STYLE["retain"][1], "linewidth": 1, "linestyle": DASHED}
 REFERENCE = ("base", "original", "retain", "retain_2")  # no trajectory is missing there
@@ -64,7 +64,7 @@ def trajectories_over_steps(trajectories: dict[str, list[dict]], rows: list[dict
         for line, (base_model, members) in zip(grid, groups.items(), strict=True):
             retain = next((row for row in base_models(rows)[base_model] if row["method"] == "retain"), {})
             for axes, (key, title) in zip(line, PANELS.items(), strict=True):
-                _panel(axes, key, members, trajectories, styles)
+                _panel(axes, key, members, trajectories, styles, retain.get(key))
                 if key != "forget_quality_p" and known(retain.get(key)):
                     axes.axhline(retain[key], **RETAIN_LINE, label="retain model", zorder=1)
                 axes.set_title(f"{base_model}: {title}" if len(groups) > 1 else title)
@@ -72,6 +72,13 @@ def trajectories_over_steps(trajectories: dict[str, list[dict]], rows: list[dict
         _legend(figure, drawn, trajectories, styles)
         notes = ["Marker: last step; side by side where lines end together."]
         values = [point.get("forget_quality_p") for row in drawn for point in trajectories[row_name(row)]]
+        if any(axes.get_ylim()[0] > 0 for axes in grid[:, :-1].flat):
+            notes.append("An axis of probabilities that stay above 0.5 does not start at 0.")
+        if any(row.get("status") == "collapsed" for row in drawn):
+            notes.append("Hollow: collapsed.")
+        settings = {row.get("setting") for row in drawn}
+        if settings != {None} and len(settings) == 1:
+            notes.append(f"All rows: {settings.pop()} setting.")
         if any(known(value) and value < FLOOR for value in values):
             notes.append(f"p below {FLOOR:g}: drawn there.")
         add_caption(figure, caption, notes + first_seed(drawn) + not_drawn(missing, released))
@@ -81,51 +88,56 @@ def trajectories_over_steps(trajectories: dict[str, list[dict]], rows: list[dict
     return figure
 
 
-def _panel(axes: "Axes", key: str, rows: list[dict], trajectories: dict[str, list[dict]], styles: dict) -> None:
+def _panel(
+    axes: "Axes", key: str, rows: list[dict], trajectories: dict[str, list[dict]], styles: dict, retain: float | None
+) -> None:
     import seaborn
 
-    floor = FLOOR if key == "forget_quality_p" else 0.0
-    lowest = 1.0
-    for row, width in zip(rows, _widths(rows, trajectories), strict=True):
-        points = trajectories[row_name(row)]
-        values = [max(point[key], floor) if known(point.get(key)) else math.nan for point in points]
-        lowest = min([lowest, *(value for value in values if not math.isnan(value))])
+    lines = [_line(key, trajectories[row_name(row)]) for row in rows]
+    lowest = min((value for line in lines for value in line.values() if not math.isnan(value)), default=1.0)
+    if key == "forget_quality_p":
+        p_axis(axes, lowest, every=2)
+    else:
+        lowest = min(lowest, retain if known(retain) else 1.0)
+        axes.set_ylim(math.floor(10 * lowest) / 10 if lowest > 0.5 else 0, 1)
+    for row, line, width in zip(rows, lines, _widths(axes, lines), strict=True):
         axes.plot(
-            [point["step"] for point in points],
-            values,
+            [*line.keys()],
+            [*line.values()],
             color=styles[row["method"]][1],
             linewidth=width,
             clip_on=False,
             zorder=3,
             gid=row_name(row),
         )
-    last = max(1, *(trajectories[row_name(row)][-1]["step"] for row in rows))
+    last = max(1, *(step for line in lines for step in line))
     axes.set_xlim(0, 1.1 * last)
     if last <= EVERY_STEP_UP_TO:
         axes.set_xticks(range(last + 1))
     else:
         axes.xaxis.get_major_locator().set_params(integer=True)
-    if key == "forget_quality_p":
-        p_axis(axes, lowest, every=2)
-    else:
-        axes.set_ylim(0, 1)
     seaborn.despine(ax=axes)
 
 
-def _widths(rows: list[dict], trajectories: dict[str, list[dict]]) -> list[float]:
-    """Widths of the rows' lines: of lines that coincide each later one is narrower than the one below it."""
-    lines = [trajectories[row_name(row)] for row in rows]
-    above = [sum(_coincide(line, other) for other in lines[index + 1 :]) for index, line in enumerate(lines)]
+def _line(key: str, points: list[dict]) -> dict[int, float]:
+    """Step -> what is drawn there, nan for a gap."""
+    floor = FLOOR if key == "forget_quality_p" else 0.0
+    return {point["step"]: max(point[key], floor) if known(point.get(key)) else math.nan for point in points}
+
+
+def _widths(axes: "Axes", lines: list[dict[int, float]]) -> list[float]:
+    """Widths of a panel's lines: of lines that coincide each later one is narrower than the one below it."""
+    to_share = axes.transData + axes.transAxes.inverted()
+    heights = [{step: to_share.transform((step, value))[1] for step, value in line.items()} for line in lines]
+    above = [sum(_coincide(line, other) for other in heights[index + 1 :]) for index, line in enumerate(heights)]
     step = min(1.8, WIDEST / max(1, *above))
     return [WIDTH + step * count for count in above]
 
 
-def _coincide(one: list[dict], other: list[dict]) -> bool:
-    """Whether two trajectories look the same: close probabilities at all steps they share, two or more."""
-    by_step = {point["step"]: point for point in other}
-    pairs = [(point, by_step[point["step"]]) for point in one if point["step"] in by_step]
-    keys = ("forget_probability", "retain_probability")
-    return len(pairs) > 1 and all(abs((a.get(key) or 0) - (b.get(key) or 0)) < CLOSE for a, b in pairs for key in keys)
+def _coincide(one: dict[int, float], other: dict[int, float]) -> bool:
+    """Whether two lines look the same: close at all steps they share, two or more."""
+    steps = one.keys() & other.keys()
+    return len(steps) > 1 and not any(abs(one[step] - other[step]) >= CLOSE for step in steps)
 
 
 def _ends(axes: "Axes", key: str, rows: list[dict], trajectories: dict[str, list[dict]], styles: dict) -> None:
@@ -150,6 +162,12 @@ def _ends(axes: "Axes", key: str, rows: list[dict], trajectories: dict[str, list
         )
 
 
+def _name(row: dict) -> str:
+    """The row in the legend: what the markers and the notes below the figure say is not said again."""
+    label = row["printed_as"] if row["status"] == "collapsed" else label_of(row)
+    return label.replace(f", {row.get('setting')} setting", "")
+
+
 def _legend(figure: "Figure", rows: list[dict], trajectories: dict[str, list[dict]], styles: dict) -> None:
     from matplotlib.lines import Line2D
 
@@ -158,12 +176,12 @@ def _legend(figure: "Figure", rows: list[dict], trajectories: dict[str, list[dic
     for row in rows:
         marker, colour = styles[row["method"]]
         rate = trajectories[row_name(row)][-1].get("learning_rate") or row.get("learning_rate")
-        label = f"{label_of(row)}, lr {rate:g}" if one and rate is not None else label_of(row)
+        label = f"{_name(row)}, lr {rate:g}" if one and rate is not None else _name(row)
         handles.setdefault(
             label,
             Line2D([], [], color=colour, linewidth=2, marker=marker,
                    markersize=size_of(marker, 6.5),
-                   label=label, **fill_of(row, colour)),
+                   label=label),
         )  # fmt: skip
     for axes in figure.axes:
         lines, labels = axes.get_legend_handles_labels()

@@ -58,7 +58,7 @@ def truth_ratio_distributions(
     lines = math.ceil(len(drawn) / columns)
     styles = styles_of(rows)
     with house_style():
-        figure = new_figure(height=1.1 + 1.7 * lines)
+        figure = new_figure(height=1.1 + 1.6 * lines)
         grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
         for axes, row in zip(grid.flat, drawn, strict=False):
             name, retain, original = row_name(row), _of(row, "retain"), _of(row, "original")
