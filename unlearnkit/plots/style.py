@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Marker = str | tuple[int, int, int]
+Marker = str | tuple  # as matplotlib takes it: a letter, a star or polygon by its numbers, an outline
+UPRIGHT = ((-1, -1), (1, -1), (-1, 1), (1, 1), (-1, -1))  # an hourglass
+LYING = ((-1, -1), (-1, 1), (1, -1), (1, 1), (-1, -1))
+BAR = ((-1, -0.4), (1, -0.4), (1, 0.4), (-1, 0.4), (-1, -0.4))
 
 # method -> (marker, colour). Grey: reference rows. Blue: FLAT's divergences. Orange: baselines without retain data.
 # Magenta: baselines with retain data. Every marker occurs once; within a family the colours differ in lightness.
@@ -31,19 +34,19 @@ STYLE: dict[str, tuple[Marker, str]] = {
     "ga": ("<", "#D55E00"),
     "npo": (">", "#F0A202"),
     "dpo": ("d", "#8A3A00"),
-    "kl": ("P", "#E58AC0"),
+    "kl": ("P", "#DB6FB0"),
     "gd": ((4, 1, 0), "#5E0F45"),
     "po": ("h", "#C2307F"),
     "mismatch": ((6, 1, 0), "#8E1F8A"),
-    "llmu": ((3, 1, 0), "#D45CCB"),
-    "npo_rt": ((5, 0, 180), "#F2B8D8"),
+    "llmu": (UPRIGHT, "#E8507F"),
+    "npo_rt": ((5, 0, 180), "#EDA9CC"),
 }
 # Methods that the kit does not know, a user's own: green, by their name.
 OWN: tuple[tuple[Marker, str], ...] = (
-    ("8", "#1B9E48"),
+    (BAR, "#1B9E48"),
     ((8, 1, 0), "#0B5B27"),
-    ("H", "#7CC47F"),
-    ((3, 1, 180), "#117A65"),
+    (LYING, "#7CC47F"),
+    ("8", "#117A65"),
     ((5, 1, 180), "#A3B82A"),
 )
 
@@ -71,8 +74,9 @@ def styles_of(rows: Iterable[dict]) -> dict[str, tuple[Marker, str]]:
 
 
 def size_of(marker: Marker, size: float) -> float:
-    """The marker's size in points: stars are drawn larger, they look smaller than they are."""
-    return 1.35 * size if marker == "*" or (isinstance(marker, tuple) and marker[1] == 1) else size
+    """The marker's size in points: stars and outlines are drawn larger, they look smaller than they are."""
+    slim = marker == "*" or (isinstance(marker, tuple) and marker[1] != 0)
+    return 1.35 * size if slim else size
 
 
 def dark(colour: str) -> str:

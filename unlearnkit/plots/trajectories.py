@@ -59,7 +59,8 @@ def trajectories_over_steps(trajectories: dict[str, list[dict]], rows: list[dict
     missing = [row for row in rows if row not in drawn + released and row["method"] not in REFERENCE]
     groups, styles = base_models(drawn), styles_of(rows)
     with house_style():
-        figure = new_figure(height=1.3 + 2.2 * len(groups) + 0.17 * math.ceil(len(drawn) / LEGEND_COLUMNS))
+        entries = len({row["method"] for row in drawn}) + 1
+        figure = new_figure(height=1.1 + 2.4 * len(groups) + 0.17 * math.ceil(entries / LEGEND_COLUMNS))
         grid = figure.subplots(len(groups), len(PANELS), squeeze=False)
         for line, (base_model, members) in zip(grid, groups.items(), strict=True):
             retain = next((row for row in base_models(rows)[base_model] if row["method"] == "retain"), {})
