@@ -156,7 +156,7 @@ def test_accumulation_changes_the_release_as_it_says(memorised, micro_tokenizer,
     """Exempt by name: g* and f* see the mean of a micro-batch (head of losses/flat_release.py)."""
     spec = how("flat_kl", micro_training(learning_rate=1.0), "release", padded_length=20)
     whole, ones = (trained(memorised(), micro_tokenizer, tmp_path, spec, size) for size in (4, 1))
-    assert largest_difference(whole, ones) > 1e-2 * largest_difference(whole, memorised())
+    assert largest_difference(whole, ones) > 5e-3 * largest_difference(whole, memorised())
 
 
 def recorded(trainer, *batches: list[dict]) -> list[float]:
