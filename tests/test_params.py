@@ -298,8 +298,8 @@ BOTH = "give either 'epochs' or 'steps' and set the other to null"
         ({"data.revision": "main"}, "data: 'revision' belongs to a hub id; otherwise it is null"),
         (
             {"selection.forget_split": "forget05"},
-            "selection.forget_split: 'forget05' shares authors with data.forget_split 'forget01': learning rates would be "
-            "chosen on reported questions",
+            "selection.forget_split: 'forget05' shares authors with data.forget_split 'forget01': "
+            "learning rates would be chosen on reported questions",
         ),
         ({"rows.5": {"method": "ga"}}, "rows.5: the row 'ga' (paper, paper) is there twice"),
         # The default setting, once by name.
