@@ -7,6 +7,7 @@ The schedule is constant, so the first k steps of a longer run are the run of k 
 from unlearnkit import schema
 from unlearnkit.checks import REFERENCE_ROWS, check
 from unlearnkit.errors import KitError
+from unlearnkit.plan import decided_rows
 from unlearnkit.planned import Draw, Models, Plan, Row, unlearn_spec
 
 
@@ -32,7 +33,7 @@ def make(content: schema.Params, where: str, purpose: str) -> Plan:
         for name, run in references.items():
             draw = Draw(seed, run, references["retain"])
             plan.rows.append(Row(base_model, name, REFERENCE_ROWS[name], (draw,)))
-        for row in _rows(content, base_model):
+        for row in decided_rows(content, base_model):
             for rate in grid.learning_rates:
                 training = models.training("selected") | {"learning_rate": rate, "steps": max(grid.steps)}
                 unlearn = unlearn_spec(content, row, training)
@@ -41,15 +42,3 @@ def make(content: schema.Params, where: str, purpose: str) -> Plan:
                 draw = Draw(seed, run, references["retain"])
                 plan.rows.append(Row(base_model, row.method, row.method, (draw,), training=training))
     return plan
-
-
-def _rows(content: schema.Params, base_model: str) -> list[schema.RowParams]:
-    """The rows that a selection decides: the methods in the paper's form."""
-    return [
-        row
-        for row in content.rows
-        if row.method not in REFERENCE_ROWS
-        and row.variant == "paper"
-        and (row.setting or content.unlearn.default) == "selected"
-        and (row.base_models is None or base_model in row.base_models)
-    ]
