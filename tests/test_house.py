@@ -130,6 +130,21 @@ def test_readme_shows_the_committed_table() -> None:
     assert shown == text.paper_and_reference(plan.make(params.read(ROOT / path), path))
 
 
+def test_deviations_show_the_committed_effects_of_release_variants() -> None:
+    from unlearnkit import params, plan, text
+
+    path = "params/tiny/table4.yaml"
+    deviations = (ROOT / "DEVIATIONS.md").read_text(encoding="utf-8")
+    shown = deviations.split("<!-- release -->")[1].split("<!-- /release -->")[0].strip()
+    assert shown and shown == text.release_effects(plan.make(params.read(ROOT / path), path))
+
+
+def test_readme_shows_the_example_of_an_own_method() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = readme.split("<!-- simnpo -->")[1].split("<!-- /simnpo -->")[0].strip()
+    assert shown == "```python\n" + (ROOT / "params" / "own" / "simnpo.py").read_text(encoding="utf-8") + "```"
+
+
 def test_importing_the_package_switches_telemetry_off() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     code = "import os, unlearnkit; print(os.environ['HF_HUB_DISABLE_TELEMETRY'])"
