@@ -13,6 +13,7 @@ import pytest
 HF_HOME = tempfile.TemporaryDirectory(prefix="unlearnkit-tests-")
 os.environ |= {
     "HF_HOME": HF_HOME.name,
+    "HF_HUB_CACHE": f"{HF_HOME.name}/hub",
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "OMP_NUM_THREADS": "1",

@@ -17,7 +17,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 # A module imports from its own line and from the lines above it.
 LAYERS = (
     ("schema",),
-    ("params",),
+    ("params", "hub"),
     ("data",),
     ("losses",),
     ("methods", "models", "training"),

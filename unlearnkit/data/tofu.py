@@ -14,7 +14,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from unlearnkit import paths
+from unlearnkit import hub, paths
 from unlearnkit.data import facts
 from unlearnkit.errors import KitError, nearest
 
@@ -157,12 +157,8 @@ def shares_authors(source: str, split: str, other_split: str) -> bool:
 def _load(source: str, name: str, revision: str | None) -> list[dict]:
     """The rows of one set that the source itself has."""
     where = folder(source)
-    if where is None:
-        from datasets import load_dataset
-
-        rows = load_dataset(source, name, split="train", revision=revision).to_list()
-    else:
-        rows = _rows(_file(where, name))
+    file = hub.data_file(source, revision, f"{name}.json") if where is None else _file(where, name)
+    rows = _rows(file)
     _check(rows, name)
     return rows
 
