@@ -1,0 +1,84 @@
+"""Finished runs without training: run folders as workers leave them, with made-up samples of a few questions."""
+
+import random
+
+from unlearnkit import runs
+from unlearnkit.data import tofu
+from unlearnkit.metrics.samples import item_id
+from unlearnkit.metrics.tofu import rouge_l_recall
+from unlearnkit.planned import Plan, Run
+
+# Row -> the share of an answer that it still says: on the forget set, on the other sets.
+SAYS = {
+    "base": (0.1, 0.2),
+    "original": (1.0, 1.0),
+    "retain": (0.3, 1.0),
+    "retain_2": (0.3, 0.9),
+    "ga": (0.0, 0.3),  # collapsed
+    "npo": (0.4, 0.7),
+    "flat_kl": (0.2, 0.8),
+}
+EVERY = {"forget": 5, "retain": 10, "real_authors": 8, "world_facts": 8}  # every fifth question of the forget set, ...
+
+
+def finish(plan: Plan, says: dict[str, tuple[float, float]] | None = None) -> None:
+    """Close every run of a plan that is not complete. `says`: run name without base model -> other shares."""
+    for run in plan.runs.values():
+        if not runs.is_complete(run):
+            finish_run(plan, run, (SAYS | (says or {})).get(run.name.partition("/")[2]))
+
+
+def finish_run(plan: Plan, run: Run, says: tuple[float, float] | None = None) -> None:
+    folder = runs.folder(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    facts: dict = {"seconds": 2.0}
+    if run.kind == "row":
+        row = run.name.partition("/")[2].partition(", seed")[0]
+        kept = says or SAYS.get(row.partition("_")[0], (0.4, 0.8))
+        kept = says or SAYS.get(row, kept)
+        for steps in run.spec.get("sample_steps", [None]):
+            name = "samples.jsonl.gz" if steps is None else f"samples-{steps}.jsonl.gz"
+            runs.write_samples(folder / name, samples(plan, run, kept, f"{run.name} {steps}"))
+        facts["evaluation_seconds"] = 0.5
+        if run.spec["unlearn"]:
+            steps = run.spec["unlearn"]["training"]["steps"] or 6
+            losses = {str(step): -1.0 - step for step in range(1, steps + 1)}
+            facts |= {"optimiser_steps": steps, "unlearning_seconds": 1.5, "losses": losses}
+    runs.write_manifest(run, facts)
+
+
+def samples(plan: Plan, run: Run, says: tuple[float, float], drawn_by: str) -> list[dict]:
+    """What a model that says these shares of its answers might give; the same for the same `drawn_by`."""
+    names = tofu.splits(run.spec["forget_split"])
+    files = {
+        "forget": names.forget_perturbed,
+        "retain": names.retain_perturbed,
+        "real_authors": "real_authors_perturbed",
+        "world_facts": "world_facts_perturbed",
+    }
+    author_of, draw, found = plan.data.author_of(), random.Random(drawn_by), []
+    for name in run.spec["sets"]:
+        for row in plan.data.load(files[name])[:: EVERY[name]]:
+            found.append(_sample(row, name, says[0] if name == "forget" else says[1], draw))
+            if row["question"] in author_of:
+                found[-1]["author"] = author_of[row["question"]]
+    return found
+
+
+def _sample(row: dict, name: str, share: float, draw: random.Random) -> dict:
+    words = row["answer"].split()
+    said = " ".join(word for word in words if draw.random() < share) or "Nothing."
+    right = -3.0 * (1 - share) - 0.2 * draw.random()
+    answers = [{"role": "answer", "logp": right * len(words), "n_tokens": len(words)}]
+    if "paraphrased_answer" in row:
+        answers.append({"role": "paraphrased", "logp": right * 5 - 0.5, "n_tokens": 5})
+    answers += [{"role": "perturbed", "logp": -4.0 - draw.random(), "n_tokens": 2} for _ in row["perturbed_answer"]]
+    return {
+        "set": name,
+        "item": item_id(row["question"]),
+        "question": row["question"],
+        "reference": row["answer"],
+        "generation": said,
+        "rouge_l_recall": rouge_l_recall(row["answer"], said),
+        "answers": answers,
+    }
