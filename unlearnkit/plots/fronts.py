@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 COLUMNS = 4
-LIGHTEST = 0.3  # share of its colour that the lowest learning rate has, the rest is white
+LIGHTEST = 0.4  # share of its colour that the lowest learning rate has, the rest is white
 DARKEST = 0.7  # brightness of the highest one's, of the colour for text
 SIZES = (2.5, 5.0)  # of the markers at the fewest and the most steps, points
 REFERENCES = {"original": "original model", "retain": "retain model"}
-BEHIND = {"marker": "o", "markersize": 2.5, "color": "#DCDCDC", "markeredgewidth": 0, "linestyle": "none"}
+BEHIND = {"marker": "o", "markersize": 2.5, "color": "#E2E2E2", "markeredgewidth": 0, "linestyle": "none"}
 RING = {
     "marker": "o", "markersize": 10, "markerfacecolor": "none", "markeredgecolor": INK, "markeredgewidth": 1.1,
     "linestyle": "none",
