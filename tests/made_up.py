@@ -38,8 +38,7 @@ def finish_run(plan: Plan, run: Run, says: tuple[float, float] | None = None) ->
     facts: dict = {"seconds": 2.0}
     if run.kind == "row":
         row = run.name.partition("/")[2].partition(", seed")[0]
-        kept = says or SAYS.get(row.partition("_")[0], (0.4, 0.8))
-        kept = says or SAYS.get(row, kept)
+        kept = says or SAYS.get(row, (0.4, 0.8))
         for steps in run.spec.get("sample_steps", [None]):
             name = "samples.jsonl.gz" if steps is None else f"samples-{steps}.jsonl.gz"
             runs.write_samples(folder / name, samples(plan, run, kept, f"{run.name} {steps}"))
@@ -120,7 +119,7 @@ def assembled(made, folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNLEARNKIT_LOCAL", str(folder))
         patch.setattr(report, "write_figures", lambda result, caption: None)
-        made_up.finish(made)
+        finish(made)
         found = report.assemble(made, {}, folder / "result")
         runs.write_json(folder / "result" / "manifest.json", report._manifest(made, folder / "result"))
     return made, found, folder / "result"
