@@ -29,7 +29,7 @@ def finish(plan: Plan, says: dict[str, tuple[float, float]] | None = None) -> No
     """Close every run of a plan that is not complete. `says`: run name without base model -> other shares."""
     for run in plan.runs.values():
         if not runs.is_complete(run):
-            finish_run(plan, run, (SAYS | (says or {})).get(run.name.partition("/")[2]))
+            finish_run(plan, run, (says or {}).get(run.name.partition("/")[2]))
 
 
 def finish_run(plan: Plan, run: Run, says: tuple[float, float] | None = None) -> None:
