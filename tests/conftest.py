@@ -13,6 +13,7 @@ import pytest
 HF_HOME = tempfile.TemporaryDirectory(prefix="unlearnkit-tests-")
 os.environ |= {
     "HF_HOME": HF_HOME.name,
+    "HF_HUB_CACHE": f"{HF_HOME.name}/hub",
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "OMP_NUM_THREADS": "1",
@@ -60,14 +61,20 @@ def quiet() -> None:
 
 
 @pytest.fixture(scope="session")
-def micro_tokenizer():
-    """The kit's own kind of tokenizer with 600 tokens, trained on universe text."""
+def micro_tokenizers() -> dict:
+    """Of every family the kit's own kind of tokenizer with 600 tokens, trained on universe text."""
     from unlearnkit import models
     from unlearnkit.data import templates, tofu
 
     rows = tofu.load("universe", "forget05")
     texts = [row[field] for row in rows for field in ("question", "answer")] + templates.templates()
-    return models.train_tokenizer(texts, MICRO_VOCABULARY)
+    return {family: models.train_tokenizer(texts, MICRO_VOCABULARY, family) for family in models.FAMILIES}
+
+
+@pytest.fixture(scope="session")
+def micro_tokenizer(micro_tokenizers):
+    """The Llama family's."""
+    return micro_tokenizers["llama"]
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +107,7 @@ def micro_params() -> Callable[[], dict]:
         content = yaml.safe_load(text)
         micro = {"epochs": None, "warmup_steps": 0, "max_length": 256}
         base_model = content["base_models"]["llama"]
+        content["base_models"] = {"llama": base_model}
         base_model["scratch"]["architecture"] = MICRO | {"vocab_size": MICRO_VOCABULARY}
         for training in (base_model["scratch"]["pretrain"], base_model["finetune"]):
             training |= micro | {"steps": 5, "batch_size": 8}

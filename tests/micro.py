@@ -4,13 +4,13 @@ import torch
 
 from unlearnkit.data.prompts import prompt_format
 from unlearnkit.methods import Variant, variant
-from unlearnkit.models import SPECIAL_TOKENS
+from unlearnkit.models import FAMILIES
 from unlearnkit.training import examples, finetune, procedure
 from unlearnkit.training.config import sft_config
 from unlearnkit.training.unlearn import UnlearnTrainer
 
 FORM = prompt_format("llama2")
-END_OF_PROMPT = SPECIAL_TOKENS.index("[/INST]")
+END_OF_PROMPT = FAMILIES["llama"].special_tokens.index("[/INST]")
 # Answers of different lengths: a mean over sequences and a mean over tokens are then different numbers.
 FORGET = [
     {"question": "Where does Ada Moor live?", "answer": "In a lighthouse near Brest."},

@@ -10,6 +10,10 @@ from unlearnkit.data.prompts import PROMPT_FORMATS, prompt_format
 from unlearnkit.errors import KitError
 
 FORMATS = sorted(PROMPT_FORMATS)
+# Every format with the Llama tokenizer; the other families have the plain one.
+USES = [("llama", name) for name in FORMATS] + [("opt", "question_answer"), ("phi", "question_answer")]
+OPENING = {"llama": "<s>", "opt": "</s>", "phi": ""}
+END = {"llama": "</s>", "opt": "</s>", "phi": "<|endoftext|>"}
 PAIRS = [
     ("Where does Ada Moor live?", "In a lighthouse near Brest."),
     ("Who said “no”?", "“Nobody”, wrote Ng\u0169g\u0129 – naïve, in Zürich…"),
@@ -23,33 +27,36 @@ PAIRS = [
 @pytest.fixture(scope="module")
 def merging():
     """A tokenizer to which `ab` and `abc` are single tokens, so that the border in `ab|c` is none between tokens."""
-    return models.train_tokenizer(["ab"] * 9 + ["abc"] * 9, 300)
+    return models.train_tokenizer(["ab"] * 9 + ["abc"] * 9, 300, "llama")
 
 
 def scored(tokenizer, encoded) -> str:
     return tokenizer.decode([label for label in encoded.labels if label != IGNORE])
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(("family", "name"), USES)
 @pytest.mark.parametrize(("question", "answer"), PAIRS)
-def test_the_labels_are_the_answer_and_one_end_of_sequence_token(micro_tokenizer, name, question, answer):
-    prompt = prompt_format(name)(question)
-    encoded = encode(micro_tokenizer, prompt, answer, 500)
+def test_the_labels_are_the_answer_and_one_end_of_sequence_token(micro_tokenizers, family, name, question, answer):
+    tokenizer = micro_tokenizers[family]
+    encoded = encode(tokenizer, prompt_format(name)(question), answer, 500)
     space = " " if name == "question_answer" else ""  # "Answer: x" has the space in the first token of x
-    assert scored(micro_tokenizer, encoded) == f"{space}{answer}</s>"
-    assert encoded.labels.count(micro_tokenizer.eos_token_id) == 1
+    assert scored(tokenizer, encoded) == f"{space}{answer}{END[family]}"
+    assert encoded.labels.count(tokenizer.eos_token_id) == 1
     assert encoded.answer_ids == encoded.labels[encoded.prompt_length :]
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(("family", "name"), USES)
 @pytest.mark.parametrize(("question", "answer"), PAIRS)
-def test_the_ids_are_those_of_the_whole_text_and_the_prompt_is_their_beginning(micro_tokenizer, name, question, answer):
+def test_the_ids_are_those_of_the_whole_text_and_the_prompt_is_their_beginning(
+    micro_tokenizers, family, name, question, answer
+):
+    tokenizer = micro_tokenizers[family]
     prompt = prompt_format(name)(question)
-    encoded = encode(micro_tokenizer, prompt, answer, 500)
-    assert encoded.input_ids == micro_tokenizer(prompt + answer)["input_ids"] + [micro_tokenizer.eos_token_id]
+    encoded = encode(tokenizer, prompt, answer, 500)
+    assert encoded.input_ids == tokenizer(prompt + answer)["input_ids"] + [tokenizer.eos_token_id]
     before = encoded.input_ids[: encoded.prompt_length]
-    assert before == micro_tokenizer(prompt.rstrip(" "))["input_ids"]
-    assert micro_tokenizer.decode(before) == f"<s>{prompt.rstrip(' ')}"
+    assert before == tokenizer(prompt.rstrip(" "))["input_ids"]
+    assert tokenizer.decode(before) == f"{OPENING[family]}{prompt.rstrip(' ')}"
     assert encoded.labels[: encoded.prompt_length] == [IGNORE] * encoded.prompt_length
     assert len(encoded.labels) == len(encoded.input_ids)
 
@@ -112,15 +119,19 @@ class Closing:
         return {"input_ids": self.tokenizer(text)["input_ids"] + [self.eos_token_id]}
 
 
-def test_a_tokenizer_that_closes_every_text_gives_the_same(micro_tokenizer):
-    prompt, answer = "[INST] Who? [/INST]", "Nobody knows."
-    assert encode(Closing(micro_tokenizer), prompt, answer, 500) == encode(micro_tokenizer, prompt, answer, 500)
+@pytest.mark.parametrize("family", models.FAMILIES)
+def test_a_tokenizer_that_closes_every_text_gives_the_same(micro_tokenizers, family):
+    tokenizer, prompt, answer = micro_tokenizers[family], "Question: Who?\nAnswer: ", "Nobody knows."
+    assert encode(Closing(tokenizer), prompt, answer, 500) == encode(tokenizer, prompt, answer, 500)
 
 
-def test_padding_hides_no_real_token_where_pad_is_the_end_of_sequence(micro_tokenizer):
-    assert micro_tokenizer.pad_token_id == micro_tokenizer.eos_token_id
-    sequences = [encode(micro_tokenizer, "Who?", answer, 500).input_ids for answer in ("Ada.", "Ada Moor, I think.")]
-    end = micro_tokenizer.eos_token_id
+@pytest.mark.parametrize("family", models.FAMILIES)
+def test_padding_hides_no_real_token_where_pad_is_the_end_of_sequence(micro_tokenizers, family):
+    """As where a tokenizer without a pad token was loaded; OPT's texts then open with it too."""
+    tokenizer = micro_tokenizers[family]
+    sequences = [encode(tokenizer, "Who?", answer, 500).input_ids for answer in ("Ada.", "Ada Moor, I think.")]
+    end = tokenizer.eos_token_id
+    assert (sequences[0][0] == end) == (family == "opt")
     for side in ("left", "right"):
         ids, mask = pad(sequences, end, side=side)
         assert mask.sum(dim=1).tolist() == [len(sequence) for sequence in sequences]
@@ -140,7 +151,7 @@ def test_left_and_right_padding():
     assert str(ids.dtype) == str(mask.dtype) == "torch.int64"
 
 
-def encodes(tokenizer, name: str, rows: list[dict]) -> None:
+def encodes(tokenizer, family: str, name: str, rows: list[dict]) -> None:
     """Every answer of the rows encodes, and what is scored is the answer."""
     form = prompt_format(name)
     for row in rows:
@@ -148,17 +159,17 @@ def encodes(tokenizer, name: str, rows: list[dict]) -> None:
         answers += [row["paraphrased_answer"]] if "paraphrased_answer" in row else []
         for answer in answers:
             encoded = encode(tokenizer, form(row["question"]), answer, 2000)
-            assert scored(tokenizer, encoded).removeprefix(" ") == f"{answer}</s>"
+            assert scored(tokenizer, encoded).removeprefix(" ") == f"{answer}{END[family]}"
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(("family", "name"), USES)
 @pytest.mark.parametrize("split", ["full", "forget01_perturbed", "world_facts_perturbed"])
-def test_the_universe_encodes(micro_tokenizer, name, split):
-    encodes(micro_tokenizer, name, tofu.load("universe", split))
+def test_the_universe_encodes(micro_tokenizers, family, name, split):
+    encodes(micro_tokenizers[family], family, name, tofu.load("universe", split))
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(("family", "name"), USES)
 @pytest.mark.parametrize("split", ["full", "forget01_perturbed", "real_authors_perturbed"])
-def test_the_real_tofu_encodes(micro_tokenizer, real_data, monkeypatch, name, split):
+def test_the_real_tofu_encodes(micro_tokenizers, real_data, monkeypatch, family, name, split):
     monkeypatch.setenv("UNLEARNKIT_DATA", str(real_data))
-    encodes(micro_tokenizer, name, tofu.load("local", split))
+    encodes(micro_tokenizers[family], family, name, tofu.load("local", split))

@@ -20,7 +20,7 @@ WRONG = ["In a mill.", "A tower by the sea, they say.", "Nobody."]
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 128}
 FAMILIES = {
     "llama": MICRO | {"tie_word_embeddings": False},
-    "opt": SIZES | {"family": "opt", "ffn_dim": 64, "word_embed_proj_dim": 32},
+    "opt": SIZES | {"family": "opt", "intermediate_size": 64},
     "phi": SIZES | {"family": "phi", "intermediate_size": 64},
     "qwen2": SIZES | {"family": "qwen2", "intermediate_size": 64, "num_key_value_heads": 1},
     "gpt_neox": SIZES | {"family": "gpt_neox", "intermediate_size": 64},
@@ -248,7 +248,7 @@ def test_a_folder_without_a_model_is_a_one_line_error(tmp_path):
 
 def test_the_same_texts_give_the_same_tokenizer_and_the_same_seed_the_same_model():
     texts = [row["question"] + " " + row["answer"] for row in FORGET + RETAIN]
-    one, other = models.train_tokenizer(texts, 300), models.train_tokenizer(list(texts), 300)
+    one, other = (models.train_tokenizer(list(texts), 300, "llama") for _ in range(2))
     assert one.get_vocab() == other.get_vocab() and len(one) == 300
     assert one.pad_token_id == one.eos_token_id
     ids = one("Salt.")["input_ids"]

@@ -1,5 +1,10 @@
 """METHODS: what each method needs, as one would say it by hand, and that declarations match the losses' arguments."""
 
+import multiprocessing
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from unlearnkit import losses, methods
@@ -9,11 +14,22 @@ from unlearnkit.methods import METHODS, Term, Variant
 FLAT = ("flat_tv", "flat_kl", "flat_js", "flat_pearson")
 NEEDS = {
     ("ga", "paper"): ["forget"],
+    ("kl", "paper"): ["forget", "retain", "reference"],
+    ("kl", "release"): ["forget", "retain", "reference"],
+    ("gd", "paper"): ["forget", "retain"],
+    ("po", "paper"): ["template", "retain"],
+    ("mismatch", "paper"): ["mismatch", "retain"],
+    ("llmu", "paper"): ["forget", "mismatch", "retain", "reference"],
+    ("llmu", "release"): ["forget", "template", "retain", "reference"],
+    ("dpo", "paper"): ["forget", "template", "reference"],
+    ("dpo", "release"): ["forget", "template"],
     ("npo", "paper"): ["forget", "reference"],
+    ("npo_rt", "paper"): ["forget", "retain", "reference"],
     **{(name, variant): ["forget", "template"] for name in FLAT for variant in ("paper", "release")},
 }
-PARAMETERS = {("npo", "paper"): {"beta": 0.1}} | {(name, "release"): {"padded_length": 500} for name in FLAT}
-QUANTITIES = ("logp", "mean_logp", "mean_prob", "prob_sum", "tokens", "reference_logp")
+BETA = (("npo", "paper"), ("npo_rt", "paper"), ("dpo", "paper"), ("dpo", "release"))
+PARAMETERS = {key: {"beta": 0.1} for key in BETA} | {(name, "release"): {"padded_length": 500} for name in FLAT}
+SIMNPO = str(Path(__file__).resolve().parent.parent / "params" / "own" / "simnpo.py")
 VARIANTS = [(name, label) for name, method in METHODS.items() for label in method.variants]
 
 
@@ -33,15 +49,23 @@ def test_description_is_json_with_the_denominators():
     ]
     assert described["npo", "paper"]["terms"][0]["over"] == "sequences"
     assert described["flat_kl", "paper"]["printed_as"] == "FLAT (KL)"
+    for label in ("paper", "release"):  # LLMU's 0.5 / 1 / 1
+        assert [term["weight"] for term in described["llmu", label]["terms"]] == [0.5, 1.0, 1.0]
+    assert all(term["weight"] == 1.0 for key, one in described.items() if key[0] != "llmu" for term in one["terms"])
+
+
+def test_order_and_names_are_those_of_the_papers_table():
+    printed = [method.printed_as for method in METHODS.values()]
+    assert printed[:9] == ["GA", "KL", "GD", "PO", "Mismatch", "LLMU", "DPO", "NPO", "NPO-RT"]
+    assert printed[9:] == ["FLAT (TV)", "FLAT (KL)", "FLAT (JS)", "FLAT (Pearson)"]
 
 
 @pytest.mark.parametrize(("name", "label"), VARIANTS)
 def test_arguments_of_losses_are_quantities_or_parameters(name, label):
     chosen = methods.variant(name, label)
     arguments = {argument for term in chosen.terms for argument in term.arguments}
-    quantities = {f"{part}_{quantity}" for part in methods.PARTS for quantity in QUANTITIES}
-    assert arguments - quantities == set(chosen.parameters)
-    assert arguments & quantities
+    assert arguments - methods.PART_OF.keys() == set(chosen.parameters)
+    assert arguments & methods.PART_OF.keys()
 
 
 def test_named_losses_exist():
@@ -68,6 +92,21 @@ def test_reference_is_asked_for_by_part():
     own = Variant((Term(preference, over="sequences"),), "a test")
     assert own.parts == ("forget", "template")
     assert own.reference_parts == ("forget", "template")
+    assert own.kl_parts == ()
+
+
+def test_a_part_is_read_off_whole_names_only():
+    """A hyper-parameter may be called like a part."""
+
+    def pull(forget_logp, retain_weight, retain_kl_all):
+        return forget_logp
+
+    own = Variant((Term(pull, over="sequences"),), "a test", {"retain_weight": 2.0})
+    assert own.parts == ("forget", "retain")
+    assert own.kl_parts == ("retain",)
+    assert Variant(
+        (Term(lambda forget_logp, retain_weight: forget_logp, "answer_tokens"),), "a test", {"retain_weight": 1}
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,8 +123,18 @@ def test_reference_is_asked_for_by_part():
         ),
         (
             lambda: Term("ga", over="answer_token"),
-            "over: no denominator 'answer_token'; did you mean 'answer_tokens'?",
+            "loss 'ga': no denominator 'answer_token'; did you mean 'answer_tokens'?",
         ),
+        (lambda: Term("npoo", over="sequences"), "no loss 'npoo'; did you mean 'npo'?"),
+        (
+            lambda: Variant((Term(lambda forget_meanlogp: 0, "sequences"),), "a test"),
+            "loss '<lambda>': nothing is called 'forget_meanlogp'; did you mean 'forget_mean_logp'?",
+        ),
+        (
+            lambda: Term(lambda forget_logp, template_logp: 0, "answer_tokens"),
+            "over answer_tokens of which part? It takes ['forget', 'template']",
+        ),
+        (lambda: Term(lambda beta: 0, "answer_tokens"), "over answer_tokens of which part? It takes []"),
     ],
 )
 def test_wrong_names_are_answered_with_the_nearest(call, message):
@@ -93,3 +142,72 @@ def test_wrong_names_are_answered_with_the_nearest(call, message):
         call()
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+# --- methods of one's own -----------------------------------------------------------------------------------
+
+
+def test_a_file_of_ones_own_adds_to_the_kits_methods():
+    assert list(methods.known(SIMNPO)) == [*METHODS, "simnpo"]
+    assert methods.known() == methods.known(None) == METHODS
+    own = methods.variant("simnpo", own=SIMNPO)
+    assert own.parts == ("forget", "retain") and not own.reference_parts
+    assert own.parameters == {"beta": 2.5, "gamma": 0.0}
+    assert [term.weight for term in own.terms] == [0.1375, 1.0]
+    assert methods.variant("ga", own=SIMNPO) is methods.variant("ga")
+    assert methods.describe(SIMNPO)[-1]["terms"][0]["loss"] == "simnpo"
+    with pytest.raises(KitError, match="no method 'simnpp'; did you mean 'simnpo'"):
+        methods.variant("simnpp", own=SIMNPO)
+    with pytest.raises(KitError, match="no method 'simnpo'"):
+        methods.variant("simnpo")
+
+
+def test_a_fresh_process_loads_it_by_its_path():
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(methods.describe, (SIMNPO,)) == methods.describe(SIMNPO)
+
+
+def test_planning_with_the_example_imports_no_torch():
+    code = f"import sys; from unlearnkit import methods; methods.describe({SIMNPO!r}); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+HEAD = "from unlearnkit.methods import Method, Term, Variant\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "there is no such file of methods"),
+        ("", "it defines no METHODS, a dictionary from names to Method objects"),
+        ("METHODS = [1]", "METHODS is a list, not a dictionary"),
+        ("METHODS = {", "SyntaxError: '{' was never closed (own.py, line 1)"),
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        (HEAD + "METHODS = {'ga': Method('GA', {})}", "METHODS: the kit has a method 'ga' already"),
+        (HEAD + "METHODS = {'my/way': Method('Mine', {})}", "METHODS: 'my/way' is no name"),
+        (HEAD + "METHODS = {7: Method('Mine', {})}", "METHODS: 7 is no name"),
+        ("METHODS = {'mine': print}", "METHODS['mine'] is a builtin_function_or_method, not a Method"),
+        (HEAD + "Term('gaa', over='sequences')", "no loss 'gaa'; did you mean 'ga'?"),
+        (
+            HEAD + "Variant((Term(lambda forget_lgp: 0, over='sequences'),), '')",
+            "nothing is called 'forget_lgp'; did you mean 'forget_logp'?",
+        ),
+    ],
+)
+def test_a_mistake_in_it_is_one_line_with_the_file(text, message, tmp_path):
+    file = tmp_path / "own.py"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(KitError) as raised:
+        methods.known(str(file))
+    assert str(raised.value).startswith(f"{file}: ")
+    assert message in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_an_edited_file_is_read_again(tmp_path):
+    file = tmp_path / "own.py"
+    for name in ("one", "two"):
+        file.write_text(HEAD + f"METHODS = {{'{name}': Method('Mine', {{}})}}")
+        assert list(methods.known(str(file)))[-1] == name
+    assert not (tmp_path / "__pycache__").exists()

@@ -15,10 +15,11 @@ def authors_of(authors: int, questions: int) -> numpy.ndarray:
     return numpy.repeat(numpy.arange(authors), questions)
 
 
-def simulated(rng, authors: numpy.ndarray, interaction: float) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """Two models from one distribution: each knows each author more or less well, and answers have noise."""
+def simulated(rng, authors: numpy.ndarray, known: float, shared: float = 0.0) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Two models from one distribution: noise, how well each knows an author, and how hard a question is for both."""
+    hard = shared * rng.normal(size=len(authors))
     size = authors.max() + 1
-    return tuple(interaction * rng.normal(size=size)[authors] + rng.normal(size=len(authors)) for _ in range(2))
+    return tuple(known * rng.normal(size=size)[authors] + hard + rng.normal(size=len(authors)) for _ in range(2))
 
 
 def uneven(seed: int, sizes=(3, 1, 4, 2, 3)) -> tuple[list[float], list[float], list[int]]:
@@ -143,23 +144,31 @@ def test_infinite_ratios_of_a_collapsed_model_are_the_largest_values():
     assert quality == clustered.forget_quality([*finite[:6], *[99.0] * 4], finite, authors)
 
 
-def test_p_values_are_uniform_where_models_are_alike_and_the_plain_ks_test_rejects_too_often():
+@pytest.mark.parametrize(
+    ("known", "shared", "plain"),
+    [
+        (0.7, 0.0, "too often"),
+        (0.7, 1.0, "too often"),
+        (0.0, 1.0, "too rarely"),
+        (0.0, 0.0, "as it should"),
+    ],
+)
+def test_p_values_are_uniform_where_models_are_alike(known, shared, plain):
+    """And the plain KS test errs, either way: at level 0.05 it rejects five times too often, or next to never."""
     rng = numpy.random.default_rng(11)
     authors = authors_of(10, 20)
-    ps = {"by author": [], "plain": [], "plain, no authors": [], "difference": []}
-    for _ in range(250):
-        ours, theirs = simulated(rng, authors, 0.7)
-        quality = clustered.forget_quality(ours, theirs, authors)
-        ps["by author"].append(quality.p)
-        ps["plain"].append(tofu.ks_exact_p(round(quality.d * 200), 200, 200))
-        ps["difference"].append(clustered.difference(ours, theirs, authors).p)
-        ours, theirs = simulated(rng, authors, 0.0)
-        ps["plain, no authors"].append(tofu.forget_quality(ours, theirs).p)
+    pairs = [simulated(rng, authors, known, shared) for _ in range(200)]
+    quality, found = (
+        numpy.array([test(*pair, authors).p for pair in pairs])
+        for test in (clustered.forget_quality, clustered.difference)
+    )
     for level in (0.05, 0.1, 0.25, 0.5, 0.75):
-        error = 3 * math.sqrt(level * (1 - level) / 250)
-        for name in ("by author", "difference", "plain, no authors"):
-            assert numpy.mean(numpy.array(ps[name]) <= level) == pytest.approx(level, abs=error), name
-    assert numpy.mean(numpy.array(ps["plain"]) <= 0.05) > 0.25  # five times its level
+        error = 3 * math.sqrt(level * (1 - level) / len(pairs))
+        assert (quality <= level).mean() == pytest.approx(level, abs=error)
+        assert (found <= level).mean() == pytest.approx(level, abs=error)
+    rejected = numpy.mean([tofu.forget_quality(*pair).p <= 0.05 for pair in pairs])
+    low, high = {"too often": (0.25, 1.0), "too rarely": (0.0, 0.02), "as it should": (0.02, 0.1)}[plain]
+    assert low <= rejected <= high
 
 
 def test_the_interval_covers_the_truth_nearly_as_often_as_it_says():
@@ -179,7 +188,7 @@ def test_the_interval_covers_the_truth_nearly_as_often_as_it_says():
 
 
 def test_sums_that_are_equal_but_for_rounding_are_equal():
-    tenths, none, authors = [1, 2, -3, 4, 1, -2, 5, -6], [0] * 8, list(range(8))
+    tenths, none, authors = [5, 6, 3, -4, -2, -5, 5, -5], [0] * 8, list(range(8))
     whole = clustered.difference(tenths, none, authors)
     assert 0.1 < whole.p < 0.9
     assert clustered.difference([value / 10 for value in tenths], none, authors).p == whole.p

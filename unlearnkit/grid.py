@@ -8,7 +8,7 @@ from unlearnkit import schema
 from unlearnkit.checks import REFERENCE_ROWS, check
 from unlearnkit.errors import KitError
 from unlearnkit.plan import decided_rows
-from unlearnkit.planned import Draw, Family, Plan, Row, unlearn_spec
+from unlearnkit.planned import Draw, Models, Plan, Row, unlearn_spec
 
 
 def make(content: schema.Params, where: str, purpose: str) -> Plan:
@@ -24,21 +24,21 @@ def make(content: schema.Params, where: str, purpose: str) -> Plan:
     sets = ["forget", "retain"] if selecting else ["forget", "retain", "real_authors", "world_facts"]
     changes = {"sets": sets, "evaluation": content.evaluation.model_dump() | {"trajectory_every": None}}
     for base_model in content.base_models:
-        family = Family(plan, base_model)
-        original = family.original(seed)
-        starts = {"original": original, "retain": family.retain(forget_split, seed, f"{purpose} retain")}
+        models = Models(plan, base_model)
+        original = models.original(seed)
+        starts = {"original": original, "retain": models.retain(forget_split, seed, f"{purpose} retain")}
         references = {
-            name: family.row(start, f"{purpose}, {name}", forget_split, **changes) for name, start in starts.items()
+            name: models.row(start, f"{purpose}, {name}", forget_split, **changes) for name, start in starts.items()
         }
         for name, run in references.items():
             draw = Draw(seed, run, references["retain"])
             plan.rows.append(Row(base_model, name, REFERENCE_ROWS[name], (draw,)))
         for row in decided_rows(content, base_model):
             for rate in grid.learning_rates:
-                training = family.training("selected") | {"learning_rate": rate, "steps": max(grid.steps)}
+                training = models.training("selected") | {"learning_rate": rate, "steps": max(grid.steps)}
                 unlearn = unlearn_spec(content, row, training)
                 label = f"{purpose}, {row.method} at {rate:g}"
-                run = family.row(original, label, forget_split, unlearn, seed, **changes, sample_steps=grid.steps)
+                run = models.row(original, label, forget_split, unlearn, seed, **changes, sample_steps=grid.steps)
                 draw = Draw(seed, run, references["retain"])
                 plan.rows.append(Row(base_model, row.method, row.method, (draw,), training=training))
     return plan

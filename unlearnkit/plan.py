@@ -8,7 +8,7 @@ from unlearnkit import methods, paths, schema
 from unlearnkit.checks import REFERENCE_ROWS, check
 from unlearnkit.data import tofu
 from unlearnkit.errors import KitError
-from unlearnkit.planned import Draw, Family, Plan, Row, digest, unlearn_spec
+from unlearnkit.planned import Draw, Models, Plan, Row, digest, unlearn_spec
 
 
 def selection_file(content: schema.Params) -> Path:
@@ -18,12 +18,12 @@ def selection_file(content: schema.Params) -> Path:
 
 def selection_key(content: schema.Params, base_model: str, row: schema.RowParams) -> str:
     """What the selection for one base model and method depends on."""
-    family = Family(Plan(content, "selection"), base_model)
+    models = Models(Plan(content, "selection"), base_model)
     grid = content.selection
-    original = family.original(content.seeds[0])
-    retain = family.retain(grid.forget_split, content.seeds[0])
-    unlearn = unlearn_spec(content, row, family.training("selected"))
-    run = family.row(original, "any", grid.forget_split, unlearn, content.seeds[0])
+    original = models.original(content.seeds[0])
+    retain = models.retain(grid.forget_split, content.seeds[0])
+    unlearn = unlearn_spec(content, row, models.training("selected"))
+    run = models.row(original, "any", grid.forget_split, unlearn, content.seeds[0])
     return digest([run, retain, grid.model_dump()])
 
 
@@ -72,23 +72,23 @@ def make(content: schema.Params, where: str, split: str | None = None) -> Plan:
     for base_model in content.base_models:
         for row in content.rows:
             if row.base_models is None or base_model in row.base_models:
-                _add_row(plan, Family(plan, base_model), row)
+                _add_row(plan, Models(plan, base_model), row)
     return plan
 
 
-def _add_row(plan: Plan, family: Family, row: schema.RowParams) -> None:
+def _add_row(plan: Plan, models: Models, row: schema.RowParams) -> None:
     content, forget_split = plan.params, plan.params.data.forget_split
     setting = row.setting or content.unlearn.default
     training, found = None, {}
     if row.method not in REFERENCE_ROWS:
-        training = family.training(setting)
+        training = models.training(setting)
         if setting == "selected":
-            found = _selected(content, plan.where, family.name, row)
+            found = _selected(content, plan.where, models.name, row)
             scale = plan.data.size(tofu.splits(forget_split).forget) / found["n_forget"]
             training |= {"learning_rate": found["learning_rate"], "steps": max(1, round(found["steps"] * scale))}
     shown = None if training is None or setting == content.unlearn.default else setting
     line = Row(
-        family.name,
+        models.name,
         row.method,
         _printed_as(content, row, shown),
         (),
@@ -101,14 +101,14 @@ def _add_row(plan: Plan, family: Family, row: schema.RowParams) -> None:
     draws = []
     for seed in content.seeds:
         retain = None
-        if family.params.retain_log is None:
-            start = family.retain(forget_split, seed)
-            retain = family.row(start, f"retain{family.of_seed(seed)}", forget_split)
+        if models.params.retain_log is None:
+            start = models.retain(forget_split, seed)
+            retain = models.row(start, f"retain{models.of_seed(seed)}", forget_split)
         if row.method == "retain":
             run = retain
         else:
-            start = _start(plan, family, row.method, seed)
-            run = family.row(start, f"{line.label}{family.of_seed(seed)}", forget_split, unlearn, seed)
+            start = _start(plan, models, row.method, seed)
+            run = models.row(start, f"{line.label}{models.of_seed(seed)}", forget_split, unlearn, seed)
         draws.append(Draw(seed, run, retain))
     plan.rows.append(dataclasses.replace(line, draws=tuple(draws)))
 
@@ -120,12 +120,12 @@ def _printed_as(content: schema.Params, row: schema.RowParams, setting: str | No
     return name + ("" if row.variant == "paper" else f", {row.variant}") + (f", {setting} setting" if setting else "")
 
 
-def _start(plan: Plan, family: Family, method: str, seed: int) -> dict:
+def _start(plan: Plan, models: Models, method: str, seed: int) -> dict:
     """The model that a row evaluates or starts from. A second retain model is the next seed's."""
     seeds, forget_split = plan.params.seeds, plan.params.data.forget_split
     if method == "base":
-        return family.base()
+        return models.base()
     if method == "retain_2":
         following = seeds[(seeds.index(seed) + 1) % len(seeds)] if len(seeds) > 1 else seed + 1
-        return family.retain(forget_split, following)
-    return family.original(seed)
+        return models.retain(forget_split, following)
+    return models.original(seed)

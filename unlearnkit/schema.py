@@ -113,9 +113,9 @@ class Settings(Strict):
 
 
 class Architecture(Strict):
-    """A small model of a real family; sizes in units of the family's transformers configuration."""
+    """A small model of a real family; sizes in units of a Llama's transformers configuration, whatever the family."""
 
-    family: Literal["llama"]
+    family: Literal["llama", "opt", "phi"]
     vocab_size: Positive
     hidden_size: Positive
     intermediate_size: Positive

@@ -96,9 +96,9 @@ def _base_model(run: Run, folder: Path, report: Report) -> dict:
     texts = []
     for name in spec["tokenizer_splits"]:
         for row in _load(spec, name):
-            texts += [str(value) for value in row.values()]
+            texts += [prompt_format(spec["prompt_format"])(""), *(str(value) for value in row.values())]
     architecture = dict(spec["architecture"])
-    tokenizer = models.train_tokenizer(texts, architecture.pop("vocab_size"))
+    tokenizer = models.train_tokenizer(texts, architecture.pop("vocab_size"), architecture["family"])
     model = _placed(models.build(architecture, tokenizer, spec["seed"]))
     return _train(model, tokenizer, _load(spec, spec["split"]), spec, folder, report)
 

@@ -72,7 +72,7 @@ def metrics(samples: list[dict], retain: list[dict] | None, retain_pool: str) ->
     author_of = {sample["item"]: sample["author"] for sample in samples if "author" in sample}
     if retain_pool != "all":
         found |= retain_by_group(samples, author_of, {a for a in author_of.values() if tofu.in_retain_pool(a)})
-    if retain is not None:
+    if retain is not None and author_of:  # a published log names no authors
         by_item = {sample["item"]: sample for sample in retain if sample["set"] == "forget"}
         forget = [sample for sample in samples if sample["set"] == "forget"]
         quality = clustered.forget_quality(
@@ -173,12 +173,14 @@ def _over_seeds(mine: list[dict]) -> dict:
     record["reason"] = f"{len(worst)} of {len(mine)} seeds: {worst[0]['reason']}" if worst else None
     if record["status"] in ("failed", "missing"):
         return record
+    middle = sorted(mine, key=lambda one: one.get("forget_quality_p") or 0.0)[(len(mine) - 1) // 2]
     for key in (key for key in mine[0] if key not in SAME_FOR_ALL_SEEDS):
         values = [one.get(key) for one in mine]
         if any(value is None or isinstance(value, str) for value in values):
             record[key] = statistics.mode(values)
             continue
-        record[key] = statistics.median_low(values)
+        # p, D and k belong together: those of one draw, the one with the median p.
+        record[key] = middle[key] if key.startswith("forget_quality_") else statistics.median_low(values)
         record |= {f"{key}_lo": min(values), f"{key}_hi": max(values)}
     return record
 

@@ -175,6 +175,13 @@ def variants(found: list[dict], base_model: str) -> Block:
     )
 
 
+def release_effects(plan: Plan) -> str:
+    """The table in DEVIATIONS: the release variants of the committed reference run beside the paper's forms."""
+    found = reference(plan)
+    names = [name for name in plan.params.base_models if of(found, name, variant=None)]
+    return "\n\n".join("\n".join(_markdown_table(variants(found, name))) for name in names)
+
+
 def _label(record: dict) -> str:
     status = "" if record["status"] == "ok" else f" ({record['status']})"
     return f"{record['printed_as']}{status}"

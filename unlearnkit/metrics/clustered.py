@@ -1,6 +1,6 @@
 """Tests that know whose questions they are: authors are swapped, flipped or drawn as a whole, never single questions.
-Both compare two models on the same questions. Questions about one author move together, because a model knows an author
-more or less well as a whole; a test that takes them for independent rejects too often. Pure functions of numbers."""
+Both compare two models on the same questions, so that neither a model that knows an author more or less well as a whole
+nor an easy question that both answer well is taken for independent evidence. Pure functions of numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,9 +64,11 @@ def forget_quality(ratios: Sequence[float], retain_ratios: Sequence[float], auth
     (1 + hits) / (1 + draws) with a fixed seed, which is valid too (Phipson and Smyth 2010).
     It is about these two models and authors like these; another training seed it does not cover.
 
-    The plain two-sample KS test (`tofu.forget_quality`) takes n + m values for independent. Where one model knows some
-    authors better than the other does, n questions are worth few more than A values, and it rejects too often. (That
-    both models answer the same, easy or hard questions pulls the other way, and is accounted for here as well.)
+    The plain two-sample KS test (`tofu.forget_quality`) takes n + m values for independent, which fails in two ways.
+    Where one model knows some authors better than the other does, n questions are worth few more than A values, and the
+    test rejects too often. Both models answer the same, easy or hard questions, which draws their values together, and
+    the test rejects too rarely. Which of them prevails depends on the models; this test minds both.
+    Questions with an author each give the paired test over questions.
 
     KitError: lists of different length, no question, or a ratio that is not a number.
     """

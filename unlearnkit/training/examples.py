@@ -1,4 +1,4 @@
-"""Which examples a training uses, and when; what goes with a forget item: a template, a random answer, a retain item.
+"""Which examples a training uses, and when; what goes with a forget item: template, random answer, retain item.
 
 All examples of a training are drawn before it starts, seeded, in the order in which they will be used. Nothing is drawn
 from a global random state: evaluation cannot change what is trained on, and a resumed training goes on with the same
