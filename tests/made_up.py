@@ -1,8 +1,12 @@
 """Finished runs without training: run folders as workers leave them, with made-up samples of a few questions."""
 
+import copy
+import json
 import random
 
-from unlearnkit import runs
+import pytest
+
+from unlearnkit import params, plan, report, runs
 from unlearnkit.data import tofu
 from unlearnkit.metrics.samples import item_id
 from unlearnkit.metrics.tofu import rouge_l_recall
@@ -25,7 +29,7 @@ def finish(plan: Plan, says: dict[str, tuple[float, float]] | None = None) -> No
     """Close every run of a plan that is not complete. `says`: run name without base model -> other shares."""
     for run in plan.runs.values():
         if not runs.is_complete(run):
-            finish_run(plan, run, (SAYS | (says or {})).get(run.name.partition("/")[2]))
+            finish_run(plan, run, (says or {}).get(run.name.partition("/")[2]))
 
 
 def finish_run(plan: Plan, run: Run, says: tuple[float, float] | None = None) -> None:
@@ -34,8 +38,7 @@ def finish_run(plan: Plan, run: Run, says: tuple[float, float] | None = None) ->
     facts: dict = {"seconds": 2.0}
     if run.kind == "row":
         row = run.name.partition("/")[2].partition(", seed")[0]
-        kept = says or SAYS.get(row.partition("_")[0], (0.4, 0.8))
-        kept = says or SAYS.get(row, kept)
+        kept = says or SAYS.get(row, (0.4, 0.8))
         for steps in run.spec.get("sample_steps", [None]):
             name = "samples.jsonl.gz" if steps is None else f"samples-{steps}.jsonl.gz"
             runs.write_samples(folder / name, samples(plan, run, kept, f"{run.name} {steps}"))
@@ -82,3 +85,41 @@ def _sample(row: dict, name: str, share: float, draw: random.Random) -> dict:
         "rouge_l_recall": rouge_l_recall(row["answer"], said),
         "answers": answers,
     }
+
+
+EVERY_FORM = [{"method": method} for method in ("base", "original", "retain", "retain_2", "ga", "npo", "flat_kl")] + [
+    {"method": "flat_kl", "variant": "release"},
+    {"method": "npo", "setting": "selected"},
+]
+
+
+def two_models(micro_params, tmp_path_factory, **changes):
+    """A plan of two base models with rows in every form: as released, and NPO in the setting selected too."""
+    content = micro_params() | {"profile": "made_up", "rows": EVERY_FORM} | changes
+    second = copy.deepcopy(content["base_models"]["llama"])
+    second["scratch"]["architecture"]["hidden_size"] = 64
+    content["base_models"]["wide"] = second | {"printed_as": "Phi-1.5B"}
+    parsed = params.parse(content, "made up")
+    chosen = {
+        name: {
+            "npo": {"learning_rate": 3e-4, "steps": 2, "n_forget": 40, "collapsed": name == "wide"}
+            | {"key": plan.selection_key(parsed, name, plan.decided_rows(parsed, name)[0])}
+        }
+        for name in content["base_models"]
+    }
+    file = tmp_path_factory.mktemp("selection") / "chosen.json"
+    file.write_text(json.dumps({"chosen": chosen}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "selection_file", lambda _: file)
+        return plan.make(parsed, "made up")
+
+
+def assembled(made, folder):
+    """(plan, records, result folder closed by a manifest); figures have tests of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNLEARNKIT_LOCAL", str(folder))
+        patch.setattr(report, "write_figures", lambda result, caption: None)
+        finish(made)
+        found = report.assemble(made, {}, folder / "result")
+        runs.write_json(folder / "result" / "manifest.json", report._manifest(made, folder / "result"))
+    return made, found, folder / "result"

@@ -197,13 +197,14 @@ def _sources(plan: Plan, key: str) -> set[str]:
 
 
 def read_csv(path: Path) -> list[dict]:
-    """A table written by `write_csv`, numbers as numbers, empty cells as None."""
+    """A table written by `write_csv`: numbers, truth values and, for empty cells, None."""
     if not path.is_file():
         return []
+    words = {"": None, "True": True, "False": False}
 
     def value(text: str):
-        if text == "":
-            return None
+        if text in words:
+            return words[text]
         try:
             return int(text) if text.lstrip("-").isdigit() else float(text)
         except ValueError:
