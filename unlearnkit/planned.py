@@ -9,7 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 
-from unlearnkit import methods, models, paths, schema
+from unlearnkit import hub, methods, models, paths, schema
 from unlearnkit.checks import at, parameters
 from unlearnkit.data import templates, tofu
 
@@ -111,7 +111,7 @@ def digest(content: object) -> str:
 def source(content: schema.Params) -> tofu.Source:
     """Where a table's data come from."""
     data = content.data
-    return tofu.Source(data.source, data.revision, data.retain_authors)
+    return tofu.Source(data.source, hub.revision("dataset", data.source, data.revision), data.retain_authors)
 
 
 class Models:
@@ -126,7 +126,8 @@ class Models:
         """Where fine-tuning starts: {"run": key} or {"source": ..., "revision": ...}. One for all seeds."""
         scratch = self.params.scratch
         if scratch is None:
-            start, revision = self.params.source, self.params.revision
+            start = self.params.source
+            revision = hub.revision("model", start, self.params.revision)
             return {"source": start, "revision": revision, "fingerprint": models.fingerprint(start)}
         spec = {
             **self.shared,
