@@ -179,9 +179,11 @@ class Models:
             "unlearn": unlearn,
             "sets": list(EVALUATED_SETS),
             "evaluation": self.plan.params.evaluation.model_dump(),
-            **changes,
         }
         if unlearn:
+            training = dict(unlearn["training"])
+            spec["trajectory_every"] = training.pop("trajectory_every")
+            spec["unlearn"] = unlearn | {"training": training}
             spec["seed"] = seed
             sets.append(names.forget)
             if {"retain", "mismatch"}.intersection(unlearn["parts"]):
@@ -191,7 +193,7 @@ class Models:
                 with at(f"{self.plan.where}: data.source"):
                     spec["templates_fingerprint"] = templates.fingerprint(self.plan.params.data.source)
         needs = (start["run"],) if "run" in start else ()
-        return self.plan.add("row", f"{self.name}/{label}", spec, sets, needs).key
+        return self.plan.add("row", f"{self.name}/{label}", spec | changes, sets, needs).key
 
     def training(self, setting: str) -> dict:
         """The training parameters of a setting; learning rate and steps still null where a selection decides."""
