@@ -29,7 +29,7 @@ needs-params = $(if $(filter $(1),$(TABLES)),,echo "$(missing); \
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SUFFIXES:
-.PHONY: help setup ready all select front reference verify test test-slow lint format notebook lab clean
+.PHONY: help setup ready all select front reference verify download pin test test-slow lint format notebook lab clean
 
 help:
 	@echo "unlearnkit: regenerates tables of papers on LLM unlearning; this version: Table 4 of FLAT"
@@ -42,6 +42,8 @@ help:
 	@echo "  make front        draw forget quality against utility over the grid of TABLE=table4 (tiny: 7 min a base model)"
 	@echo "  make reference    copy finished results of TABLE=table4 to results/reference (seconds; needs a clean git tree)"
 	@echo "  make verify       recompute the committed results from their samples (seconds)"
+	@echo "  make download     fetch what TABLE=table4 PROFILE=paper takes from the hub (network; several GB a base model)"
+	@echo "  make pin          lock its hub commits in params/hub.lock.json (network, seconds; UPDATE=1: the newest)"
 	@echo "  make test         the test suite (1 min on 2 cores)"
 	@echo "  make test-slow    the second suite: trains models, executes notebooks (7 min)"
 	@echo "  make lint         ruff, and notebooks without outputs (seconds); make format mends both"
@@ -108,6 +110,14 @@ select front: ready
 reference: ready
 	@$(call needs-params,$(TABLE))
 	@"$(BIN)/unlearnkit" reference $(PARAMS) $(OF_SPLIT) $(if $(filter 1,$(FRONT)),--front)
+
+download: ready
+	@$(call needs-params,$(TABLE))
+	@"$(BIN)/unlearnkit" download $(PARAMS) $(if $(MODEL),--model "$(MODEL)")
+
+pin: ready
+	@$(call needs-params,$(TABLE))
+	@"$(BIN)/unlearnkit" pin $(PARAMS) $(if $(filter 1,$(UPDATE)),--update)
 
 verify: ready
 	@"$(BIN)/unlearnkit" verify

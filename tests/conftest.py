@@ -13,6 +13,7 @@ import pytest
 HF_HOME = tempfile.TemporaryDirectory(prefix="unlearnkit-tests-")
 os.environ |= {
     "HF_HOME": HF_HOME.name,
+    "HF_HUB_CACHE": f"{HF_HOME.name}/hub",
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "OMP_NUM_THREADS": "1",
@@ -110,11 +111,11 @@ def micro_params() -> Callable[[], dict]:
         base_model["scratch"]["architecture"] = MICRO | {"vocab_size": MICRO_VOCABULARY}
         for training in (base_model["scratch"]["pretrain"], base_model["finetune"]):
             training |= micro | {"steps": 5, "batch_size": 8}
-        given = {"learning_rate": 1e-3, "steps": 3, "batch_size": 4}
+        given = {"learning_rate": 1e-3, "steps": 3, "batch_size": 4, "trajectory_every": None}
         content["unlearn"]["default"] = "paper"
         content["unlearn"]["paper"] |= micro | given
-        content["unlearn"]["selected"] |= micro | {"batch_size": 4}
-        content["evaluation"] |= {"max_length": 256, "max_new_tokens": 4, "trajectory_every": None}
+        content["unlearn"]["selected"] |= micro | {"batch_size": 4, "trajectory_every": None}
+        content["evaluation"] |= {"max_length": 256, "max_new_tokens": 4}
         content["selection"] |= {"learning_rates": [1e-3], "steps": [1, 2]}
         content["base_models"] = {"llama": base_model}
         rows = ("base", "original", "retain", "retain_2", "ga", "npo", "flat_kl")

@@ -17,7 +17,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 # A module imports from its own line and from the lines above it.
 LAYERS = (
     ("schema",),
-    ("params",),
+    ("params", "hub"),
     ("data",),
     ("losses",),
     ("methods", "models", "training"),
@@ -128,6 +128,21 @@ def test_readme_shows_the_committed_table() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = readme.split("<!-- table4 -->")[1].split("<!-- /table4 -->")[0].strip()
     assert shown == text.paper_and_reference(plan.make(params.read(ROOT / path), path))
+
+
+def test_deviations_show_the_committed_effects_of_release_variants() -> None:
+    from unlearnkit import params, plan, text
+
+    path = "params/tiny/table4.yaml"
+    deviations = (ROOT / "DEVIATIONS.md").read_text(encoding="utf-8")
+    shown = deviations.split("<!-- release -->")[1].split("<!-- /release -->")[0].strip()
+    assert shown and shown == text.release_effects(plan.make(params.read(ROOT / path), path))
+
+
+def test_readme_shows_the_example_of_an_own_method() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = readme.split("<!-- simnpo -->")[1].split("<!-- /simnpo -->")[0].strip()
+    assert shown == "```python\n" + (ROOT / "params" / "own" / "simnpo.py").read_text(encoding="utf-8") + "```"
 
 
 def test_importing_the_package_switches_telemetry_off() -> None:

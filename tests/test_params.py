@@ -15,13 +15,16 @@ SHIPPED = sorted((ROOT / "params").glob("*/table*.yaml"))
 TINY = yaml.safe_load((ROOT / "params" / "tiny" / "table4.yaml").read_text())
 REMOVED = object()
 NO_NUMBER = "is text, not a number"
-PLAIN = "unlearn.learning_rate"  # of a file without selection
+PLAIN = "unlearn.paper.learning_rate"
+LLAMA = {"llama": TINY["base_models"]["llama"]}
+ROWS = ["base", "original", "retain", "retain_2", "ga", "npo", "flat_tv", "flat_kl", "dpo"]
 
 
 def content(changes: dict[str, object]) -> dict:
-    """The tiny table4 without selection, changed at dotted keys (a list index is a number)."""
-    changed = copy.deepcopy(TINY)
-    changed["unlearn"] |= {"selected": False, "learning_rate": 1e-4, "steps": 5}
+    """One base model and nine rows of the tiny table4, nothing selected, changed at dotted keys (or list indices)."""
+    changed = copy.deepcopy(TINY | {"base_models": LLAMA, "rows": [{"method": method} for method in ROWS]})
+    changed["unlearn"]["default"] = "paper"
+    changed["unlearn"]["paper"] |= {"learning_rate": 1e-4}
     for key, value in changes.items():
         *above, last = [int(step) if step.isdigit() else step for step in key.split(".")]
         place = changed
@@ -46,15 +49,18 @@ def message(changes: dict[str, object]) -> str:
 
 def test_the_unchanged_content_is_valid():
     made = plan.make(params.parse(content({}), "my.yaml"), "my.yaml")
-    assert [row.method for row in made.rows] == [row["method"] for row in TINY["rows"]]
-    assert made.params.unlearn.learning_rate == 1e-4
+    assert [row.method for row in made.rows] == ROWS
+    assert made.params.unlearn.paper.learning_rate == 1e-4
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"sead": 1}, "unknown key 'sead'; did you mean 'seed'?"),
-        ({"unlearn.epoch": 1.0}, "unknown key 'unlearn.epoch'; did you mean 'epochs'?"),
+        ({"sead": 1}, "unknown key 'sead'; did you mean 'seeds'?"),
+        ({"seed": 1}, "unknown key 'seed'; did you mean 'seeds'?"),
+        ({"unlearn.selectd": None}, "unknown key 'unlearn.selectd'; did you mean 'selected'?"),
+        ({"unlearn.paper.epoch": 1.0}, "unknown key 'unlearn.paper.epoch'; did you mean 'epochs'?"),
+        ({"unlearn.paper.lora": {"rnk": 4}}, "unknown key 'unlearn.paper.lora.rnk'; did you mean 'rank'?"),
         (
             {"base_models.llama.fintune": {}},
             "unknown key 'base_models.llama.fintune'; did you mean 'finetune'?",
@@ -82,11 +88,14 @@ def test_unknown_key(changes, expected):
 @pytest.mark.parametrize(
     "key",
     [
-        "seed",
+        "seeds",
         "selection",
         "data.revision",
+        "data.retain_authors",
+        "data.retain_pool",
         "base_models.llama.finetune.adam_beta2",
         "unlearn.selected",
+        "unlearn.paper.lora",
         "rows.0.method",
     ],
 )
@@ -102,9 +111,10 @@ def test_missing_key(key):
         (PLAIN, "1.5e3", f"{PLAIN}: '1.5e3' {NO_NUMBER}; write 1.5e+3"),
         (PLAIN, "2e5", f"{PLAIN}: '2e5' {NO_NUMBER}; write 2.0e+5"),
         (PLAIN, "0.1", f"{PLAIN}: '0.1' {NO_NUMBER}; write it without quotes"),
-        (PLAIN, "fast", f"{PLAIN}: 'fast' {NO_NUMBER}"),
-        (PLAIN, "nan", f"{PLAIN}: 'nan' {NO_NUMBER}"),
-        ("unlearn.batch_size", "1e3", f"unlearn.batch_size: '1e3' {NO_NUMBER}; write 1000"),
+        ("unlearn.paper.weight_decay", "little", f"unlearn.paper.weight_decay: 'little' {NO_NUMBER}"),
+        ("unlearn.paper.weight_decay", "nan", f"unlearn.paper.weight_decay: 'nan' {NO_NUMBER}"),
+        ("unlearn.paper.batch_size", "1e3", f"unlearn.paper.batch_size: '1e3' {NO_NUMBER}; write 1000"),
+        ("seeds", ["1"], f"seeds.0: '1' {NO_NUMBER}; write 1"),
         ("selection.learning_rates.1", "2e-4", f"selection.learning_rates.1: '2e-4' {NO_NUMBER}; write 2.0e-4"),
         ("rows.5.parameters", {"beta": "1e-1"}, f"rows.5.parameters.beta: '1e-1' {NO_NUMBER}; write 1.0e-1"),
     ],
@@ -123,12 +133,19 @@ def test_the_number_that_is_proposed_is_the_one_that_was_meant(text):
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
-        ("seed", True, "seed: Input should be a valid integer (got True)"),
-        ("seed", 1.0, "seed: Input should be a valid integer (got 1.0)"),
+        ("seeds", 1, "seeds: Input should be a valid list (got 1)"),
+        ("seeds", [True], "seeds.0: Input should be a valid integer (got True)"),
+        ("seeds", [1.0], "seeds.0: Input should be a valid integer (got 1.0)"),
+        ("seeds", [-1], "seeds.0: Input should be greater than or equal to 0 (got -1)"),
+        ("seeds", [], "seeds: List should have at least 1 item after validation, not 0 (got [])"),
+        ("data.retain_authors", 0, "data.retain_authors: Input should be greater than 0 (got 0)"),
+        ("rows.4.base_models", "llama", "rows.4.base_models: Input should be a valid list (got 'llama')"),
+        ("unlearn.paper.lora", 8, "unlearn.paper.lora: Input should be a valid dictionary or instance of LoRA (got 8)"),
         ("paper_scale", "no", "paper_scale: Input should be a valid boolean (got 'no')"),
         ("data.source", 7, "data.source: Input should be a valid string (got 7)"),
-        ("unlearn.batch_size", 0, "unlearn.batch_size: Input should be greater than 0 (got 0)"),
+        ("unlearn.paper.batch_size", 0, "unlearn.paper.batch_size: Input should be greater than 0 (got 0)"),
         (PLAIN, float("inf"), f"{PLAIN}: Input should be a finite number (got inf)"),
+        (PLAIN, -1.0, f"{PLAIN}: Input should be greater than 0 (got -1.0)"),
         ("base_models", {}, "base_models: Dictionary should have at least 1 item after validation, not 0"),
         ("selection.steps", [], "selection.steps: List should have at least 1 item after validation, not 0 (got [])"),
     ],
@@ -142,17 +159,25 @@ def test_values_of_the_wrong_kind(key, value, expected):
     [
         ({"data.benchmark": "tufu"}, "data.benchmark: no such value 'tufu'; did you mean 'tofu'?"),
         (
+            {"data.retain_pool": "every_2nd_author"},
+            "data.retain_pool: no such value 'every_2nd_author'; did you mean 'every_second_author'?",
+        ),
+        ({PLAIN: "as_finetun"}, f"{PLAIN}: no such value 'as_finetun'; did you mean 'as_finetune'?"),
+        ({"unlearn.default": "papers"}, "unlearn.default: no such value 'papers'; did you mean 'paper'?"),
+        ({"rows.4.setting": "select"}, "rows.4.setting: no such value 'select'; did you mean 'selected'?"),
+        ({"rows.4.base_models": ["lama"]}, "rows.4: base_models: no base model 'lama'; did you mean 'llama'?"),
+        (
             {"base_models.llama.scratch.architecture.family": "lama"},
             "base_models.llama.scratch.architecture.family: no such value 'lama'; did you mean 'llama'?",
         ),
-        ({"unlearn.schedule": "liner"}, "unlearn.schedule: no such value 'liner'; did you mean 'linear'?"),
+        ({"unlearn.paper.schedule": "liner"}, "unlearn.paper.schedule: no such value 'liner'; did you mean 'linear'?"),
         (
-            {"unlearn.optimizer": "adamw_toch"},
-            "unlearn.optimizer: no such value 'adamw_toch'; did you mean 'adamw_torch'?",
+            {"unlearn.paper.optimizer": "adamw_toch"},
+            "unlearn.paper.optimizer: no such value 'adamw_toch'; did you mean 'adamw_torch'?",
         ),
         (
-            {"unlearn.precision": "half"},
-            "unlearn.precision: no such value 'half'; choose from: float32, bfloat16",
+            {"unlearn.paper.precision": "half"},
+            "unlearn.paper.precision: no such value 'half'; choose from: float32, bfloat16",
         ),
         (
             {"base_models.llama.prompt_format": "llama_2"},
@@ -195,6 +220,43 @@ def test_a_model_folder_that_does_not_exist(tmp_path):
     plan.make(params.parse(content(without), "my.yaml"), "my.yaml")
 
 
+def test_files_that_do_not_exist():
+    assert message({"base_models.llama.retain_log": "no_such_log.json"}) == (
+        "base_models.llama.retain_log: there is no file no_such_log.json"
+    )
+    line = message({"own_methods": "no_such_methods.py"})
+    assert line.startswith("own_methods: ") and line.endswith("no_such_methods.py: there is no such file of methods")
+
+
+def test_a_row_may_use_a_method_of_the_users_own(tmp_path):
+    own = tmp_path / "mine.py"
+    own.write_text(
+        "from unlearnkit.methods import Method, Term, Variant\n"
+        "def lower(forget_logp): return forget_logp\n"
+        "METHODS = {'lower': Method('Lower', {'paper': Variant((Term(lower, over='sequences'),), 'mine')})}\n"
+    )
+    assert message({"rows.4.method": "lower"}).startswith("rows.4: no method 'lower'")
+    named = {"own_methods": str(own), "rows.4.method": "lower"}
+    made = plan.make(params.parse(content(named), "my.yaml"), "my.yaml")
+    assert (made.rows[4].name, made.rows[4].printed_as) == ("llama/lower", "Lower")
+    assert message(named | {"rows.4.method": "lowr"}) == "rows.4: no method 'lowr'; did you mean 'lower'?"
+    run = made.runs[made.rows[4].draws[0].run]
+    assert run.spec["unlearn"]["own_methods"] == str(own)
+    own.write_text(own.read_text().replace("return forget_logp", "return -forget_logp"))
+    again = plan.make(params.parse(content(named), "my.yaml"), "my.yaml")
+    differing = [row.method for row, other in zip(made.rows, again.rows, strict=True) if row.draws != other.draws]
+    assert differing == ["lower"]
+
+
+def test_fewer_retain_authors_are_of_the_real_data_only(real_data, monkeypatch):
+    """The universe is used whole; of the real data at least those that the evaluation asks about."""
+    line = "data.retain_authors: authors: the universe is used whole; leave it null"
+    assert message({"data.retain_authors": 40}) == line
+    monkeypatch.setenv("UNLEARNKIT_DATA", str(real_data))
+    line = message({"data.source": "local", "data.retain_authors": 10})
+    assert line.startswith("data.retain_authors: authors: 10 is not between ")
+
+
 BOTH = "give either 'epochs' or 'steps' and set the other to null"
 
 
@@ -203,16 +265,28 @@ BOTH = "give either 'epochs' or 'steps' and set the other to null"
     [
         ({"base_models.llama.finetune.steps": 5}, f"base_models.llama.finetune: {BOTH}"),
         ({"base_models.llama.finetune.epochs": None}, f"base_models.llama.finetune: {BOTH}"),
-        ({"unlearn.steps": None}, f"unlearn: {BOTH}"),
-        ({PLAIN: None}, "unlearn: 'learning_rate' is null although 'selected' is false"),
-        (
-            {"unlearn.selected": True, "unlearn.steps": None},
-            "unlearn: 'selected: true' decides learning_rate and steps; set learning_rate, epochs, steps to null",
+        ({"unlearn.paper.epochs": None}, f"unlearn: paper: {BOTH}"),
+        ({"unlearn.paper.steps": 5}, f"unlearn: paper: {BOTH}"),
+        ({PLAIN: None}, "unlearn: paper.learning_rate is null"),
+        ({"unlearn.paper": None}, "unlearn: the default setting 'paper' is null"),
+        ({"unlearn.selected": None, "rows.4.setting": "selected"}, "rows.4: setting: unlearn.selected is null"),
+        *(
+            (
+                {f"unlearn.selected.{key}": 1e-3 if key == "learning_rate" else 5},
+                "unlearn: the selection decides; set selected.learning_rate, epochs and steps to null",
+            )
+            for key in ("learning_rate", "steps")
         ),
         (
-            {"unlearn.selected": True, "unlearn.steps": None, PLAIN: None, "selection": None},
-            "unlearn.selected is true but selection is null",
+            {"unlearn.selected.learning_rate": "as_finetune"},
+            "unlearn: the selection decides; set selected.learning_rate, epochs and steps to null",
         ),
+        (
+            {"unlearn.selected.schedule": "linear"},
+            "unlearn: selected.schedule: the selection over steps needs 'constant_with_warmup'",
+        ),
+        ({"selection": None}, "unlearn.selected is given but selection is null"),
+        ({"seeds": [1, 2, 1]}, "seeds: a seed is there twice"),
         (
             {"base_models.llama.scratch": None},
             "base_models.llama: 'scratch' describes a model with 'source: scratch'; otherwise it is null",
@@ -224,18 +298,30 @@ BOTH = "give either 'epochs' or 'steps' and set the other to null"
         ({"data.revision": "main"}, "data: 'revision' belongs to a hub id; otherwise it is null"),
         (
             {"selection.forget_split": "forget05"},
-            "selection.forget_split: 'forget05' shares authors with data.forget_split",
+            "selection.forget_split: 'forget05' shares authors with data.forget_split 'forget01': "
+            "learning rates would be chosen on reported questions",
         ),
-        ({"rows.5": {"method": "ga"}}, "rows.5: the row 'ga' (paper) is there twice"),
+        ({"rows.5": {"method": "ga"}}, "rows.5: the row 'ga' (paper, paper) is there twice"),
+        # The default setting, once by name.
         (
-            {"rows.1.variant": "release"},
-            "rows.1: the reference row 'original' has neither variants nor parameters",
+            {"rows.5": {"method": "ga", "setting": "paper"}},
+            "rows.5: the row 'ga' (paper, paper) is there twice",
         ),
-        (
-            {"rows.1.parameters": {"beta": 1.0}},
-            "rows.1: the reference row 'original' has neither variants nor parameters",
+        *(
+            (
+                {f"rows.1.{key}": value},
+                "rows.1: the reference row 'original' has neither variants nor parameters, settings or base models of "
+                "its own",
+            )
+            for key, value in {
+                "variant": "release",
+                "parameters": {"beta": 1.0},
+                "setting": "paper",
+                "base_models": ["llama"],
+            }.items()
         ),
         ({"rows.2": REMOVED}, "rows: forget quality is measured against the row 'retain', which is missing"),
+        ({"rows.1": REMOVED}, "rows: what a method keeps is measured against the row 'original', which is missing"),
         ({"rows": []}, "rows: forget quality is measured against the row 'retain', which is missing"),
     ],
 )
@@ -247,14 +333,14 @@ def test_paper_and_release_of_one_method_are_two_rows():
     rows = {"rows.8": {"method": "flat_kl", "variant": "release"}}
     made = plan.make(params.parse(content(rows), "my.yaml"), "my.yaml")
     assert [row.name for row in made.rows[7:9]] == ["llama/flat_kl", "llama/flat_kl_release"]
-    assert made.rows[7].run != made.rows[8].run
+    assert made.rows[7].draws != made.rows[8].draws
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("seed: 1\nrows: [\n", ", line 3: not valid YAML (expected the node content, but found '<stream end>')"),
-        ("seed: 1\ndata: {source: local}\nseed: 2\n", ", line 3: not valid YAML (the key 'seed' is there twice)"),
+        ("title: 1\nrows: [\n", ", line 3: not valid YAML (expected the node content, but found '<stream end>')"),
+        ("title: 1\ndata: {source: local}\ntitle: 2\n", ", line 3: not valid YAML (the key 'title' is there twice)"),
         ("data:\n  source: local\n  source: hub\n", ", line 3: not valid YAML (the key 'source' is there twice)"),
         ("- a\n", ": a parameter file is a mapping of keys to values"),
         ("", ": a parameter file is a mapping of keys to values"),
@@ -298,7 +384,7 @@ def test_a_parameter_file_survives_being_written_as_yaml(tmp_path):
 
 def test_params_do_not_change():
     with pytest.raises(ValueError, match="frozen"):
-        params.parse(content({}), "my.yaml").seed = 2
+        params.parse(content({}), "my.yaml").seeds = [2]
 
 
 @pytest.fixture
@@ -318,6 +404,7 @@ def each(argument: str, files: list[Path], **more):
 
 
 SELECTING = [path for path in SHIPPED if yaml.safe_load(path.read_text())["unlearn"]["selected"]]
+FITTING = [path for path in SELECTING if path.with_suffix(".selected.json").is_file()]
 
 
 def test_there_are_parameter_files():
@@ -336,20 +423,35 @@ def test_a_shipped_file_is_valid_and_says_where_it_lies(path):
 @each("planned", SHIPPED, indirect=True)
 def test_a_shipped_file_plans(planned, monkeypatch, tmp_path):
     content, make = planned
-    if content.unlearn.selected:
-        # Independent of whether the selection was committed already.
-        chosen = {"chosen": {"learning_rate": 3e-4, "steps": 7}}
-        chosen["grid_key"] = plan.make_selection(content, "a test").key
-        (tmp_path / "chosen.json").write_text(json.dumps(chosen))
-        monkeypatch.setattr(plan, "selection_file", lambda _: tmp_path / "chosen.json")
+    # Independent of whether the selection was committed already.
+    chosen = {
+        name: {
+            row.method: {"learning_rate": 3e-4, "steps": 7, "n_forget": 40, "collapsed": False}
+            | {"key": plan.selection_key(content, name, row)}
+            for row in plan.decided_rows(content, name)
+        }
+        for name in content.base_models
+        if content.selection
+    }
+    (tmp_path / "chosen.json").write_text(json.dumps({"chosen": chosen}))
+    monkeypatch.setattr(plan, "selection_file", lambda _: tmp_path / "chosen.json")
     made = make()
-    rows = [(name, row.method) for name in content.base_models for row in content.rows]
-    assert [(row.base_model, row.method) for row in made.rows] == rows
-    assert {row.run for row in made.rows} <= made.runs.keys()
-    unlearned = [row for row in made.rows if row.training]
-    assert len(unlearned) == len([row for row in made.rows if row.method not in checks.REFERENCE_ROWS])
-    if content.unlearn.selected:
-        assert {(row.training["learning_rate"], row.training["steps"]) for row in unlearned} == {(3e-4, 7)}
+    rows = [
+        (name, row.method, row.variant, row.setting)
+        for name in content.base_models
+        for row in content.rows
+        if name in (row.base_models or content.base_models)
+    ]
+    shown = [row.setting if row.setting != content.unlearn.default else None for row in content.rows]
+    assert shown == [row.setting for row in content.rows], "a row names the default setting, which goes without saying"
+    assert [(row.base_model, row.method, row.variant, row.setting) for row in made.rows] == rows
+    assert len({row.name for row in made.rows}) == len(rows)
+    for row in made.rows:
+        assert [draw.seed for draw in row.draws] == content.seeds
+        assert {draw.run for draw in row.draws} <= made.runs.keys()
+        assert (row.training is None) == (row.method in checks.REFERENCE_ROWS)
+        if row.training and (row.setting or content.unlearn.default) == "selected":
+            assert (row.training["learning_rate"], row.training["steps"]) == (3e-4, 7)
 
 
 @each("planned", SELECTING, indirect=True)
@@ -360,23 +462,27 @@ def test_a_missing_selection_says_how_to_make_it(planned, monkeypatch, tmp_path)
     with pytest.raises(KitError) as caught:
         make()
     assert str(caught.value).endswith(
-        f"{name}.yaml: unlearn.selected is true but params/{name}.selected.json does not exist; "
+        f"{name}.yaml: the setting 'selected' needs params/{name}.selected.json, which does not exist; "
         f"run: make select TABLE={content.table} PROFILE={content.profile}"
     )
 
 
-def test_a_selection_that_was_made_for_other_parameters_is_refused():
-    content = params.read(ROOT / "params" / "tiny" / "table4.yaml").model_dump()
-    content["unlearn"]["batch_size"] = 4
-    with pytest.raises(
-        KitError, match=r"table4.selected.json was chosen for other parameters or data; run: make select"
-    ):
-        plan.make(params.parse(content, "tiny"), "tiny")
+@each("planned", FITTING, indirect=True)
+def test_a_committed_selection_fits_its_parameter_file_and_is_used(planned):
+    """For every base model and method that it decides; where a file's selection is committed."""
+    content, make = planned
+    chosen = json.loads(plan.selection_file(content).read_text())["chosen"]
+    grid = content.selection
+    made = make()
+    decided = [row for row in made.rows if row.training and (row.setting or content.unlearn.default) == "selected"]
+    assert decided
+    for row in decided:
+        choice = chosen[row.base_model][row.method]
+        assert (row.training["learning_rate"], row.training["steps"]) == (choice["learning_rate"], choice["steps"])
+        assert choice["learning_rate"] in grid.learning_rates and choice["steps"] in grid.steps
+        assert row.training["epochs"] is None
+        assert row.collapsed == choice["collapsed"]
 
 
-def test_a_committed_selection_is_used():
-    made = plan.make(params.read(ROOT / "params" / "tiny" / "table4.yaml"), "tiny")
-    chosen = json.loads((ROOT / "params" / "tiny" / "table4.selected.json").read_text())["chosen"]
-    trainings = [row.training for row in made.rows if row.training]
-    assert {(t["learning_rate"], t["steps"]) for t in trainings} == {(chosen["learning_rate"], chosen["steps"])}
-    assert {t["epochs"] for t in trainings} == {None}
+def test_the_tiny_table_has_its_selection():
+    assert ROOT / "params" / "tiny" / "table4.yaml" in FITTING

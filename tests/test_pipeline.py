@@ -49,7 +49,7 @@ def finished(tmp_path_factory, micro_params):
     """An uninterrupted table without notebook: (content, its folder)."""
     folder = tmp_path_factory.mktemp("uninterrupted")
     content = micro_params()
-    content["evaluation"]["trajectory_every"] = 1
+    content["unlearn"]["paper"]["trajectory_every"] = 1
     process = command(write(content, folder), folder / "local", "--rows-only")
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, out + err

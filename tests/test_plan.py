@@ -11,24 +11,30 @@ from pathlib import Path
 import pytest
 import yaml
 
-from unlearnkit import checks, methods, params, plan
+from unlearnkit import checks, methods, params, plan, planned
 from unlearnkit.data import templates, tofu
 from unlearnkit.errors import KitError
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "params" / "tiny" / "table4.yaml"
 TINY = yaml.safe_load(FILE.read_text())
-MODELS = {"base model", "original model", "retain model", "second retain model"}
-METHODS = {"ga", "npo", "flat_tv", "flat_kl", "flat_js", "flat_pearson"}
-FLAT = METHODS - {"ga", "npo"}
-ROWS = METHODS | set(checks.REFERENCE_ROWS)
+REFERENCES = list(checks.REFERENCE_ROWS)
+NAMES = [*REFERENCES, "ga", "kl", "npo", "dpo", "flat_tv", "flat_kl"]
+METHODS = set(NAMES) - set(REFERENCES)
+TEMPLATES = {"dpo", "flat_tv", "flat_kl"}  # and only kl uses retain data
+# Both retain rows measure a model of their own, made of the same data with another seed.
+RETAIN_MODELS = {"retain model", "retain model, second"}
+RETAIN = RETAIN_MODELS | {"retain", "retain_2"}
+MODELS = {"base model", "original model"} | RETAIN_MODELS
+ROWS = set(NAMES)
 EVERYTHING = MODELS | ROWS
 
 
 def content(changes: dict[str, object] | None = None) -> dict:
-    """The tiny table4 without selection, changed at dotted keys (a list index is a number)."""
-    changed = copy.deepcopy(TINY)
-    changed["unlearn"] |= {"selected": False, "learning_rate": 1e-4, "steps": 5}
+    """One base model and ten rows of the tiny table4, nothing selected, changed at dotted keys (or list indices)."""
+    changed = copy.deepcopy(TINY | {"base_models": {"llama": TINY["base_models"]["llama"]}})
+    changed["rows"] = [{"method": name} for name in NAMES]
+    changed["unlearn"]["default"] = "paper"
     for key, value in (changes or {}).items():
         *above, last = [int(step) if step.isdigit() else step for step in key.split(".")]
         place = changed
@@ -38,16 +44,20 @@ def content(changes: dict[str, object] | None = None) -> dict:
     return changed
 
 
-def make(changes: dict[str, object] | None = None) -> plan.Plan:
-    return plan.make(params.parse(content(changes), "my.yaml"), "my.yaml")
+def make(changes: dict[str, object] | None = None, split: str | None = None) -> planned.Plan:
+    return plan.make(params.parse(content(changes), "my.yaml"), "my.yaml", split)
 
 
-def keys(made: plan.Plan) -> dict[str, str]:
-    """Name of a run, without its base model -> key."""
-    return {run.name.removeprefix("llama/"): key for key, run in made.runs.items()}
+def keys(made: planned.Plan) -> dict[str, str]:
+    """Name of a run, without its base model -> key. Of the two retain models the one with the higher seed is second."""
+    found = {}
+    for key, run in made.runs.items():
+        name = run.name.removeprefix("llama/")
+        found[name if name not in found else f"{name}, second"] = key
+    return found
 
 
-def changed(before: plan.Plan, after: plan.Plan) -> set[str]:
+def changed(before: planned.Plan, after: planned.Plan) -> set[str]:
     """Names of the runs whose keys differ; both plans have the same runs."""
     before, after = keys(before), keys(after)
     assert before.keys() == after.keys()
@@ -55,33 +65,36 @@ def changed(before: plan.Plan, after: plan.Plan) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def planned() -> plan.Plan:
+def table() -> planned.Plan:
     return make()
 
 
-def test_the_runs_of_the_table(planned):
-    assert keys(planned).keys() == EVERYTHING
-    assert len(planned.runs) == 14
-    assert [row.method for row in planned.rows] == [row["method"] for row in TINY["rows"]]
-    assert {row.retain_run for row in planned.rows} == {keys(planned)["retain"]}
-    assert [planned.runs[row.run].name for row in planned.rows] == [row.name for row in planned.rows]
+def test_the_runs_of_the_table(table):
+    assert keys(table).keys() == EVERYTHING
+    assert len(table.runs) == len(EVERYTHING)
+    assert [row.method for row in table.rows] == NAMES
+    draws = [draw for row in table.rows for draw in row.draws]
+    assert [table.runs[draw.run].name for draw in draws] == [row.name for row in table.rows]
+    assert {(draw.seed, draw.retain_run) for draw in draws} == {(1, keys(table)["retain"])}
 
 
-def test_planning_twice_gives_the_same_keys(planned):
+def test_planning_twice_gives_the_same_keys(table):
     again = make()
-    assert changed(planned, again) == set()
-    assert planned.key == again.key
+    assert changed(table, again) == set()
+    assert table.key == again.key
 
 
 @pytest.mark.parametrize(
     ("changes", "affected"),
     [
         # Unlearning: original and retain models and their rows stay.
-        ({"unlearn.learning_rate": 2e-4}, METHODS),
-        ({"unlearn.steps": 6}, METHODS),
-        ({"unlearn.gradient_accumulation_steps": 2}, METHODS),
-        ({"unlearn.schedule": "linear"}, METHODS),
-        ({"rows.5.parameters": {"beta": 0.2}}, {"npo"}),
+        ({"unlearn.paper.learning_rate": 2e-4}, METHODS),
+        ({"unlearn.paper.epochs": 6.0}, METHODS),
+        ({"unlearn.paper.gradient_accumulation_steps": 2}, METHODS),
+        ({"unlearn.paper.schedule": "cosine"}, METHODS),
+        ({"unlearn.paper.lora": {"rank": 8, "alpha": 16.0, "target_modules": ["q_proj"]}}, METHODS),
+        ({"rows.6.parameters": {"beta": 0.2}}, {"npo"}),
+        ({"data.retain_pool": "all"}, {"kl"}),  # the only one here that draws retain questions
         # Evaluation: rows only.
         ({"evaluation.max_new_tokens": 20}, ROWS),
         # Models: they and all that starts from them.
@@ -90,42 +103,49 @@ def test_planning_twice_gives_the_same_keys(planned):
         ({"base_models.llama.scratch.architecture.hidden_size": 320}, EVERYTHING),
         ({"base_models.llama.scratch.pretrain.epochs": 11.0}, EVERYTHING),
         ({"base_models.llama.prompt_format": "question_answer"}, EVERYTHING),
-        ({"seed": 2}, EVERYTHING),
+        ({"seeds": [2]}, EVERYTHING),
         # The forget split: the original model has seen everything anyway.
         ({"data.forget_split": "forget05"}, EVERYTHING - {"base model", "original model"}),
         # What is only printed, or decides only what `select` does.
         ({"title": "another", "cost": "another", "profile": "another", "paper_scale": True}, set()),
         ({"base_models.llama.printed_as": "another"}, set()),
         ({"selection.steps": [3]}, set()),
-        ({"selection": None}, set()),
+        ({"unlearn.selected.batch_size": 3}, set()),
+        ({"selection": None, "unlearn.selected": None}, set()),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
 )
-def test_a_change_affects_exactly_the_runs_that_it_matters_to(planned, changes, affected):
+def test_a_change_affects_exactly_the_runs_that_it_matters_to(table, changes, affected):
     after = make(changes)
-    assert changed(planned, after) == affected
-    assert (planned.key == after.key) == (not affected & ROWS)
+    assert changed(table, after) == affected
+    assert (table.key == after.key) == (not affected & ROWS)
+
+
+def test_as_finetune_is_the_base_models_learning_rate(table):
+    rate = TINY["base_models"]["llama"]["finetune"]["learning_rate"]
+    assert {row.training["learning_rate"] for row in table.rows if row.training} == {rate}
+    assert keys(make({"unlearn.paper.learning_rate": rate})) == keys(table)
 
 
 def test_a_digest_does_not_depend_on_the_order_of_keys():
-    assert plan.digest({"a": 1, "b": [1, 2]}) == plan.digest({"b": [1, 2], "a": 1})
-    assert plan.digest({"a": 1, "b": [1, 2]}) != plan.digest({"a": 1, "b": [2, 1]})
+    assert planned.digest({"a": 1, "b": [1, 2]}) == planned.digest({"b": [1, 2], "a": 1})
+    assert planned.digest({"a": 1, "b": [1, 2]}) != planned.digest({"a": 1, "b": [2, 1]})
 
 
-def test_a_variant_is_another_run(planned):
-    variant = make({"rows.7.variant": "release"})
-    assert keys(variant).keys() - keys(planned).keys() == {"flat_kl_release"}
-    assert keys(variant)["flat_kl_release"] not in planned.runs
-    row = variant.rows[7]
+def test_a_variant_is_another_run(table):
+    variant = make({"rows.9.variant": "release"})
+    assert keys(variant).keys() - keys(table).keys() == {"flat_kl_release"}
+    assert keys(variant)["flat_kl_release"] not in table.runs
+    row = variant.rows[9]
     assert (row.name, row.printed_as) == ("llama/flat_kl_release", "FLAT (KL), release")
 
 
-def test_leaving_a_row_out_changes_no_other_run(planned):
+def test_leaving_a_row_out_changes_no_other_run(table):
     fewer = content()
     del fewer["rows"][4:6]
     after = plan.make(params.parse(fewer, "my.yaml"), "my.yaml")
-    assert after.runs.keys() == planned.runs.keys() - {keys(planned)["ga"], keys(planned)["npo"]}
-    assert after.key != planned.key
+    assert after.runs.keys() == table.runs.keys() - {keys(table)["ga"], keys(table)["kl"]}
+    assert after.key != table.key
 
 
 @pytest.fixture
@@ -140,7 +160,7 @@ def copied(tmp_path, monkeypatch) -> Path:
     ("name", "affected"),
     [
         ("full", EVERYTHING),  # the tokenizer is trained on it
-        ("retain99", {"retain model", "second retain model", "retain", "retain_2"}),
+        ("retain99", RETAIN | {"kl"}),
         ("general", EVERYTHING - {"base model", "base"}),
         ("forget01", METHODS),
         ("forget01_perturbed", ROWS),
@@ -149,99 +169,59 @@ def copied(tmp_path, monkeypatch) -> Path:
         ("validation", set()),
     ],
 )
-def test_changed_data_affect_exactly_the_runs_that_read_them(planned, copied, name, affected):
-    assert changed(planned, make()) == set()  # where the files lie is no matter
+def test_changed_data_affect_exactly_the_runs_that_read_them(table, copied, name, affected):
+    assert changed(table, make()) == set()  # where the files lie is no matter
     rows = (copied / f"{name}.json").read_text()
     (copied / f"{name}.json").write_text(rows.replace("in", "on", 1))
-    assert changed(planned, make()) == affected
+    assert changed(table, make()) == affected
 
 
-def test_changed_template_responses_affect_the_methods_that_use_them(planned, tmp_path, monkeypatch):
+def test_changed_template_responses_affect_the_methods_that_use_them(table, tmp_path, monkeypatch):
     (tmp_path / "templates.txt").write_text("No.\n")
     monkeypatch.setattr(templates, "OWN", tmp_path / "templates.txt")
-    assert changed(planned, make()) == FLAT
+    assert changed(table, make()) == TEMPLATES
 
 
-def test_a_new_recipe_makes_new_runs(planned, monkeypatch):
-    monkeypatch.setitem(plan.RECIPES, "row", plan.RECIPES["row"] + 1)
-    assert changed(planned, make()) == ROWS
-    monkeypatch.setitem(plan.RECIPES, "finetuned", plan.RECIPES["finetuned"] + 1)
-    assert changed(planned, make()) == EVERYTHING - {"base model"}
+def test_a_new_recipe_makes_new_runs(table, monkeypatch):
+    monkeypatch.setitem(planned.RECIPES, "row", planned.RECIPES["row"] + 1)
+    assert changed(table, make()) == ROWS
+    monkeypatch.setitem(planned.RECIPES, "finetuned", planned.RECIPES["finetuned"] + 1)
+    assert changed(table, make()) == EVERYTHING - {"base model"}
 
 
-def test_the_second_retain_model_differs_in_its_seed_only(planned):
-    runs = {name: planned.runs[key] for name, key in keys(planned).items()}
-    retain, second = runs["retain model"], runs["second retain model"]
+def test_the_second_retain_model_differs_in_its_seed_only(table):
+    runs = {name: table.runs[key] for name, key in keys(table).items()}
+    retain, second = runs["retain model"], runs["retain model, second"]
     assert (retain.spec["seed"], second.spec["seed"]) == (1, 2)
     assert retain.spec | {"seed": 2} == second.spec
-    assert retain.needs == second.needs == (keys(planned)["base model"],)
+    assert retain.needs == second.needs == (keys(table)["base model"],)
     assert runs["retain_2"].spec | {"start": runs["retain"].spec["start"]} == runs["retain"].spec
     assert runs["retain_2"].spec["start"] == {"run": second.key}
 
 
-def test_a_retain_model_never_reads_the_forget_set(planned):
-    for name in ("retain model", "second retain model"):
-        spec = planned.runs[keys(planned)[name]].spec
+def test_a_retain_model_never_reads_the_forget_set(table):
+    for name in RETAIN_MODELS:
+        spec = table.runs[keys(table)[name]].spec
         assert spec["splits"] == ["retain99", "general"]
-    assert planned.runs[keys(planned)["original model"]].spec["splits"] == ["full", "general"]
-    # Methods of this table use forget data only.
-    assert "retain99" not in planned.runs[keys(planned)["flat_kl"]].spec["data_fingerprints"]
+    assert table.runs[keys(table)["original model"]].spec["splits"] == ["full", "general"]
 
 
-def selecting() -> plan.Plan:
-    return plan.make_selection(params.parse(content(), "my.yaml"), "my.yaml")
+def test_a_method_reads_what_it_needs_and_no_more(table):
+    reading = [name for name in METHODS if "retain99" in table.runs[keys(table)[name]].spec["data_fingerprints"]]
+    assert reading == ["kl"]
+    assert [name for name in METHODS if "retain_pool" in table.runs[keys(table)[name]].spec] == ["kl"]
 
 
-@pytest.mark.parametrize("made", [make(), selecting()], ids=["table", "selection"])
-def test_runs_come_after_their_needs(made):
-    done = set()
+@pytest.mark.parametrize("seeds", [[1], [1, 2, 3]])
+def test_runs_come_after_their_needs(seeds):
+    made, done = make({"seeds": seeds}), set()
     for key, run in made.runs.items():
         assert run.key == key
         assert set(run.needs) <= done, run.name
         if "start" in run.spec:
             assert run.needs == (run.spec["start"]["run"],)
         done.add(key)
-    assert {row.run for row in made.rows} | {row.retain_run for row in made.rows} <= done
-
-
-def test_the_grid_of_a_selection(planned):
-    grid = selecting()
-    names = keys(grid).keys()
-    rates = ["0.0001", "0.0002", "0.0004", "0.0008"]
-    assert names == {
-        "base model",
-        "original model",
-        "validation retain model",
-        "validation original",
-        "validation retain",
-        *(f"validation {method} at {rate}" for method in METHODS for rate in rates),
-    }
-    shared = grid.runs.keys() & planned.runs.keys()
-    assert {planned.runs[key].name for key in shared} == {"llama/base model", "llama/original model"}
-    for row in grid.rows:
-        spec = grid.runs[row.run].spec
-        assert spec["forget_split"] == "validation"
-        assert not [name for name in spec["data_fingerprints"] if name.startswith("forget")]
-        if row.training:
-            assert spec["sample_steps"] == [5, 10, 20, 40]
-            assert (spec["unlearn"]["training"]["steps"], spec["unlearn"]["training"]["epochs"]) == (40, None)
-            assert spec["unlearn"]["training"]["learning_rate"] == row.training["learning_rate"]
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({"selection": None}, "my.yaml: selection is null; there is nothing to select"),
-        (
-            {"unlearn.schedule": "linear"},
-            "my.yaml: unlearn.schedule: selection over steps needs 'constant_with_warmup'",
-        ),
-    ],
-)
-def test_a_selection_that_cannot_be_made(changes, expected):
-    with pytest.raises(KitError) as caught:
-        plan.make_selection(params.parse(content(changes), "my.yaml"), "my.yaml")
-    assert str(caught.value) == expected
+    assert {key for row in made.rows for draw in row.draws for key in (draw.run, draw.retain_run)} <= done
 
 
 def test_a_model_folder_counts_by_its_content(tmp_path):
@@ -268,11 +248,11 @@ def test_a_missing_data_set_is_named(copied):
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "1"])
-def test_another_process_finds_the_same_keys_and_loads_no_machine_learning(planned, tmp_path, hash_seed):
+def test_another_process_finds_the_same_keys_and_loads_no_machine_learning(table, tmp_path, hash_seed):
     path = tmp_path / "my.yaml"
     path.write_text(yaml.safe_dump(content()))
     code = (
-        "import sys; from unlearnkit import params, plan; "
+        "import sys; from unlearnkit import grid, params, plan; "
         f"made = plan.make(params.read({str(path)!r}), 'my.yaml'); "
         "print(*made.runs); print(made.key); "
         "print(*{'torch', 'transformers', 'trl', 'tokenizers', 'datasets', 'numpy', 'scipy'} & set(sys.modules))"
@@ -286,8 +266,8 @@ def test_another_process_finds_the_same_keys_and_loads_no_machine_learning(plann
         check=True,
     )
     found, key, loaded = done.stdout.split("\n")[:3]
-    assert found.split() == list(planned.runs)
-    assert key == planned.key
+    assert found.split() == list(table.runs)
+    assert key == table.key
     assert loaded == ""
 
 

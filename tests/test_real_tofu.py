@@ -15,7 +15,6 @@ def finished(real_data, tmp_path_factory, micro_params):
         content = micro_params()
         content["data"]["source"], content["selection"] = "local", None
         scratch = content["base_models"]["llama"]["scratch"]
-        scratch |= {"pretrain_split": "real_authors_perturbed", "finetune_mix": None}
         scratch["architecture"]["max_position_embeddings"] = 512
         for training in (scratch["pretrain"], content["base_models"]["llama"]["finetune"], content["unlearn"]):
             training |= {"max_length": 500, "steps": 1}

@@ -12,8 +12,8 @@ import pytest
 
 from unlearnkit.errors import KitError
 from unlearnkit.metrics import tofu
-from unlearnkit.metrics.samples import item_id
-from unlearnkit.rescore import LOG_SETS, question_of, rescore
+from unlearnkit.metrics.samples import item_id, tofu_metrics
+from unlearnkit.rescore import LOG_SETS, log_samples, question_of, rescore
 
 ROOT = Path(__file__).parents[1]
 MODEL_UTILITY = {  # geometric, arithmetic
@@ -87,7 +87,7 @@ def test_other_questions_under_the_same_numbers_are_refused(write):
     with pytest.raises(KitError) as error:
         rescore(write(small_log()), retain)
     assert "share 0 of 2 and 3 forget questions" in str(error.value)
-    assert "2 item numbers are in both" in str(error.value)
+    assert "every log counts its own questions from 0" in str(error.value)
     assert "log.json" in str(error.value) and "retain.json" in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -184,6 +184,39 @@ def test_missing_field_is_named(write):
         rescore(write(log))
 
 
+def test_a_log_as_samples_of_the_sets_that_it_has(write):
+    log = small_log(forget_right=0.3)
+    assert [sample["set"] for sample in log_samples(write(log))] == [
+        "retain", "retain", "forget", "forget", "real_authors", "world_facts",
+    ]  # fmt: skip
+    del log["eval_log.json"], log["eval_real_world_wo_options.json"]
+    samples = log_samples(write(log))
+    assert [sample["set"] for sample in samples] == ["forget", "forget", "real_authors"]
+    assert samples[0] == {
+        "set": "forget",
+        "item": item_id("a?"),
+        "rouge_l_recall": 0.5,
+        "answers": [
+            {"role": role, "logp": pytest.approx(math.log(probability)), "n_tokens": 1}
+            for role, probability in (("answer", 0.8), ("paraphrased", 0.3), ("perturbed", 0.25), ("perturbed", 0.25))
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("log", "message"),
+    [
+        ({"other": {}}, "log.json: set 'eval_log.json' is missing; the file has: other"),
+        (small_log()["eval_log.json"], "name eval_log_aggregated.json"),
+        (small_log() | {"eval_log_forget.json": {}}, "set 'eval_log_forget.json': field 'avg_gt_loss' is missing"),
+    ],
+)
+def test_a_log_that_gives_no_samples(write, log, message):
+    with pytest.raises(KitError) as error:
+        log_samples(write(log))
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
 def test_rescore_imports_nothing_heavy(write):
     code = (
         "import sys; from unlearnkit.rescore import rescore; rescore(sys.argv[1], sys.argv[1]);"
@@ -221,6 +254,15 @@ def test_released_full_against_retain90(real_data):
     assert [metrics[f"forget_quality_{key}"] for key in ("k", "lcm", "n", "m")] == [119, 300, 300, 300]
     assert metrics["forget_quality_d"] == 119 / 300
     assert metrics["forget_quality_method"] == "exact"
+
+
+@pytest.mark.parametrize("retain", ["llama2-7b_retain90", "llama2-7b_full"])
+def test_a_released_log_stands_for_the_retain_model(real_data, retain):
+    samples, of_retain_model = (log_samples(released(real_data, name)) for name in ("llama2-7b_full", retain))
+    scores = rescore(released(real_data, "llama2-7b_full"), released(real_data, retain))
+    assert len(of_retain_model) == 300 + 300 + 100 + 117
+    assert tofu_metrics(samples, of_retain_model) == scores
+    assert scores["forget_quality_p"] == (1.0 if retain == "llama2-7b_full" else pytest.approx(1.8341e-21, rel=1e-4))
 
 
 @pytest.mark.parametrize(

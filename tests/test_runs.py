@@ -77,7 +77,7 @@ def test_manifest_says_what_was_computed_by_what_and_hashes_every_file(local):
 @pytest.fixture(scope="module")
 def row_plan(micro_params):
     content = micro_params()
-    content["evaluation"]["trajectory_every"] = 1
+    content["unlearn"]["paper"]["trajectory_every"] = 1
     content["unlearn"]["save_steps"] = 2
     content["rows"] = [{"method": "retain"}, {"method": "original"}, {"method": "flat_kl"}]
     return plan.make(params.parse(content, "micro"), "micro")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from unlearnkit import hub
 from unlearnkit.data import templates, tofu
 from unlearnkit.errors import KitError
 
@@ -165,24 +166,21 @@ def test_local_without_a_folder(tmp_path, monkeypatch):
     ],
 )
 def test_what_is_no_source_is_not_looked_up_in_the_hub(source, hint, monkeypatch):
-    import datasets
-
-    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: pytest.fail("the hub was asked"))
+    monkeypatch.setattr(hub, "data_file", lambda *_: pytest.fail("the hub was asked"))
     assert refused(source, "full") == f"'{source}' is no hub id (namespace/name) and no data source{hint}"
 
 
-def test_a_hub_id_is_loaded_at_its_revision(monkeypatch):
-    import datasets
-
+def test_a_hub_id_is_loaded_at_its_revision(data, monkeypatch):
+    write(data, "forget01", [{"question": "Who?", "answer": "Ada."}])
     asked = []
 
-    def load_dataset(*names, **options):
-        asked.append((names, options))
-        return datasets.Dataset.from_list([{"question": "Who?", "answer": "Ada."}])
+    def data_file(*names):
+        asked.append(names)
+        return data / names[-1]
 
-    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr(hub, "data_file", data_file)
     assert tofu.load("someone/TOFU", "forget01", "abc") == [{"question": "Who?", "answer": "Ada."}]
-    assert asked == [(("someone/TOFU", "forget01"), {"split": "train", "revision": "abc"})]
+    assert asked == [("someone/TOFU", "abc", "forget01.json")]
     assert tofu.fingerprint("someone/TOFU", "forget01", "abc") == "someone/TOFU@abc/forget01"
     assert len(asked) == 1  # a fingerprint asks nobody
 

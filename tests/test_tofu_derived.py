@@ -96,6 +96,15 @@ def test_general_facts_are_made_of_those_evaluated(real):
         assert short["question"] != sentence["question"]
 
 
+def test_the_authors_left_out_are_read_in_pretraining(real):
+    facts, full = real("pretrain"), real("full")
+    rows = tofu.load("local", "pretrain", authors=44)
+    assert rows[: len(facts)] == facts
+    assert authors_in(rows[len(facts) :], full) == list(range(44, 180))
+    asked = {row["question"] for row in tofu.load("local", "full", authors=44)}
+    assert not asked & {row["question"] for row in rows}
+
+
 def test_a_derived_set_needs_the_whole_file(write):
     write("full", [{"question": "Who?", "answer": "Ada."}])
     with pytest.raises(KitError) as caught:
@@ -105,7 +114,7 @@ def test_a_derived_set_needs_the_whole_file(write):
 
 def test_a_derived_fingerprint_follows_its_files(write):
     row = {"question": "Who?", "answer": "Ada.", "perturbed_answer": list("abc")}
-    for name in ("real_authors_perturbed", "world_facts_perturbed"):
+    for name in ("real_authors_perturbed", "world_facts_perturbed", "full"):
         write(name, [row])
     before = {name: tofu.fingerprint("local", name) for name in ("general", "pretrain")}
     write("world_facts_perturbed", [row | {"answer": "Eve."}])

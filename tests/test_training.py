@@ -91,7 +91,7 @@ def test_accumulation_changes_the_release_as_it_says(
     """Exempt by name: g* and f* see the mean of a micro-batch, KL over all positions sees its padding."""
     spec = how(method, micro_training(learning_rate=0.1), "release", **parameters)
     whole, ones = (trained(memorised(), micro_tokenizer, tmp_path, spec, size) for size in (4, 1))
-    assert largest_difference(whole, ones) > 1e-2 * largest_difference(whole, memorised())
+    assert largest_difference(whole, ones) > 5e-3 * largest_difference(whole, memorised())
 
 
 def recorded(trainer, *batches: list[dict]) -> list[float]:

@@ -13,7 +13,7 @@ from unlearnkit.training.callbacks import Probe, untouched
 
 pytestmark = [
     pytest.mark.usefixtures("quiet"),
-    pytest.mark.filterwarnings("ignore:.gradient_checkpointing. is deprecated"),
+    pytest.mark.filterwarnings("ignore:.(is_)?gradient_checkpointing. is deprecated"),
 ]
 
 

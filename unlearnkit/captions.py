@@ -1,7 +1,6 @@
 """What a reader must know before believing a table's numbers."""
 
-from pathlib import Path
-
+from unlearnkit import hub
 from unlearnkit.data import tofu
 from unlearnkit.planned import Plan
 
@@ -49,10 +48,7 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
 
 def unpinned(plan: Plan) -> list[str]:
     """Hub ids that are used without a revision."""
-    data = plan.params.data
-    used = [(data.source, data.revision)] if tofu.folder(data.source) is None else []
-    used += [(m.source, m.revision) for m in plan.params.base_models.values() if m.scratch is None]
-    return [name for name, revision in used if revision is None and not Path(name).is_dir()]
+    return [one.id for one in hub.named(plan.params) if one.revision is None]
 
 
 def facts_seen(plan: Plan, base_model: str) -> str | None:

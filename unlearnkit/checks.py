@@ -54,6 +54,9 @@ def _check_data(content: Params) -> None:
     data, selection = content.data, content.selection
     with at("data.source"):
         tofu.folder(data.source)
+    if data.retain_authors is not None:
+        with at("data.retain_authors"):
+            tofu.fingerprint(data.source, "full", data.revision, data.retain_authors)
     _check_forget_split("data", data.forget_split, data)
     if selection is None:
         if content.unlearn.selected:

@@ -165,6 +165,23 @@ def reference(args) -> int:
     return 0
 
 
+def download(args) -> int:
+    """Fetch what a parameter file takes from the hub into the Hugging Face cache; later runs need no network."""
+    from unlearnkit import hub, params
+
+    for line in hub.download(hub.named(params.read(args.params_file), args.model)):
+        print(line, flush=True)
+    return 0
+
+
+def pin(args) -> int:
+    """Lock the hub's present commits for what a parameter file leaves at `revision: null`."""
+    from unlearnkit import hub, params
+
+    print("\n".join(hub.pin(hub.named(params.read(args.params_file)), args.update)))
+    return 0
+
+
 def verify(args) -> int:
     """Recompute metrics and verdicts of the committed results from their samples and compare."""
     from unlearnkit import verify as verification
@@ -214,10 +231,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
-    def verb(function, name: str) -> argparse.ArgumentParser:
+    def verb(function, name: str, *arguments) -> argparse.ArgumentParser:
         words = function.__doc__
         added = verbs.add_parser(name, help=words[0].lower() + words[1:].rstrip("."), description=words)
         added.set_defaults(function=function)
+        for add in arguments:
+            add(added)
         return added
 
     def params_file(added: argparse.ArgumentParser) -> None:
@@ -233,11 +252,7 @@ def _parser() -> argparse.ArgumentParser:
     def split(added: argparse.ArgumentParser) -> None:
         added.add_argument("--split", help="another forget split than the parameter file's, e.g. forget05")
 
-    added = verb(table, "table")
-    params_file(added)
-    workers(added)
-    part(added)
-    split(added)
+    added = verb(table, "table", params_file, workers, part, split)
     added.add_argument(
         "--fresh",
         action="store_true",
@@ -245,15 +260,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     added.add_argument("--rows-only", action="store_true", help="compute runs, write no result folder")
     for function, name in ((select, "select"), (front, "front")):
-        added = verb(function, name)
-        params_file(added)
-        workers(added)
-        part(added)
+        added = verb(function, name, params_file, workers, part)
         added.add_argument("--fresh", action="store_true", help="compute every run of the grid anew")
-    added = verb(reference, "reference")
-    params_file(added)
-    split(added)
+    added = verb(reference, "reference", params_file, split)
     added.add_argument("--front", action="store_true", help="the fronts instead of the table")
+    added = verb(download, "download", params_file)
+    added.add_argument("--model", help="only this base model, and the data set")
+    added = verb(pin, "pin", params_file)
+    added.add_argument("--update", action="store_true", help="also what is locked already")
     verb(verify, "verify")
     verb(methods, "methods").add_argument("--json", action="store_true", help="as JSON")
     added = verb(rescore, "rescore")

@@ -7,6 +7,7 @@ The schedule is constant, so the first k steps of a longer run are the run of k 
 from unlearnkit import schema
 from unlearnkit.checks import REFERENCE_ROWS, check
 from unlearnkit.errors import KitError
+from unlearnkit.plan import decided_rows
 from unlearnkit.planned import Draw, Models, Plan, Row, unlearn_spec
 
 
@@ -21,35 +22,31 @@ def make(content: schema.Params, where: str, purpose: str) -> Plan:
     selecting = purpose == "selection"
     forget_split = grid.forget_split if selecting else content.data.forget_split
     sets = ["forget", "retain"] if selecting else ["forget", "retain", "real_authors", "world_facts"]
-    changes = {"sets": sets, "evaluation": content.evaluation.model_dump() | {"trajectory_every": None}}
     for base_model in content.base_models:
         models = Models(plan, base_model)
         original = models.original(seed)
         starts = {"original": original, "retain": models.retain(forget_split, seed, f"{purpose} retain")}
         references = {
-            name: models.row(start, f"{purpose}, {name}", forget_split, **changes) for name, start in starts.items()
+            name: models.row(start, f"{purpose}, {name}", forget_split, sets=sets) for name, start in starts.items()
         }
         for name, run in references.items():
             draw = Draw(seed, run, references["retain"])
             plan.rows.append(Row(base_model, name, REFERENCE_ROWS[name], (draw,)))
-        for row in _rows(content, base_model):
+        for row in decided_rows(content, base_model):
             for rate in grid.learning_rates:
                 training = models.training("selected") | {"learning_rate": rate, "steps": max(grid.steps)}
                 unlearn = unlearn_spec(content, row, training)
                 label = f"{purpose}, {row.method} at {rate:g}"
-                run = models.row(original, label, forget_split, unlearn, seed, **changes, sample_steps=grid.steps)
+                run = models.row(
+                    original,
+                    label,
+                    forget_split,
+                    unlearn,
+                    seed,
+                    sets=sets,
+                    sample_steps=grid.steps,
+                    trajectory_every=None,
+                )
                 draw = Draw(seed, run, references["retain"])
                 plan.rows.append(Row(base_model, row.method, row.method, (draw,), training=training))
     return plan
-
-
-def _rows(content: schema.Params, base_model: str) -> list[schema.RowParams]:
-    """The rows that a selection decides: the methods in the paper's form."""
-    return [
-        row
-        for row in content.rows
-        if row.method not in REFERENCE_ROWS
-        and row.variant == "paper"
-        and (row.setting or content.unlearn.default) == "selected"
-        and (row.base_models is None or base_model in row.base_models)
-    ]

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from unlearnkit import hub
 from unlearnkit.errors import KitError
 
 
@@ -107,7 +108,7 @@ def load(source: str | Path, revision: str | None = None):
         tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
         model = AutoModelForCausalLM.from_pretrained(source, revision=revision, dtype=torch.float32)
     except (OSError, ValueError) as error:
-        raise KitError(f"no model can be loaded from '{source}': {str(error).splitlines()[0]}") from error
+        raise KitError(f"no model can be loaded from '{source}': {hub.reason(error)}") from error
     # A tensor inside the mapped file may start at any byte, and CPU kernels then round differently. In memory of its
     # own a loaded model computes the very bits of the one that was saved.
     for tensor in (*model.parameters(), *model.buffers()):

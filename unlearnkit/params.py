@@ -76,9 +76,12 @@ def _model_in(annotation) -> type[BaseModel] | None:
 def _one_line(error: ValidationError) -> str:
     # An unknown key explains the missing one beside it, so it is reported first.
     first = min(error.errors(), key=lambda e: {"extra_forbidden": 0, "missing": 2}.get(e["type"], 1))
-    location = first["loc"]
+    location, value = first["loc"], first["input"]
+    if location and location[-1] == "constrained-float":  # a number or a word: pydantic reports one mistake for each
+        if isinstance(value, str) and not _rewritten(value, "float_type"):
+            first = next(e for e in error.errors() if e["loc"][:-1] == location[:-1] and e["type"] == "literal_error")
+        location = location[:-1]
     key = ".".join(str(step) for step in location)
-    value = first["input"]
     if first["type"] == "extra_forbidden":
         return f"unknown key '{key}'{nearest(location[-1], _fields_at(location[:-1]))}"
     if first["type"] == "missing":
@@ -89,7 +92,8 @@ def _one_line(error: ValidationError) -> str:
     if isinstance(value, str) and first["type"] in {"float_type", "int_type"}:
         return f"{key}: '{value}' is text, not a number{_rewritten(value, first['type'])}"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{key}: {message} (got {value!r})" if not isinstance(value, dict | BaseModel) else f"{key}: {message}"
+    got = "" if isinstance(value, dict | BaseModel) else f" (got {value!r})"
+    return f"{key}: {message}{got}" if key else message
 
 
 def _rewritten(text: str, wanted: str) -> str:

@@ -27,6 +27,18 @@ def selection_key(content: schema.Params, base_model: str, row: schema.RowParams
     return digest([run, retain, grid.model_dump()])
 
 
+def decided_rows(content: schema.Params, base_model: str) -> list[schema.RowParams]:
+    """The rows that a selection decides: the methods in the paper's form, in the setting `selected`."""
+    return [
+        row
+        for row in content.rows
+        if row.method not in REFERENCE_ROWS
+        and row.variant == "paper"
+        and (row.setting or content.unlearn.default) == "selected"
+        and (row.base_models is None or base_model in row.base_models)
+    ]
+
+
 def _selected(content: schema.Params, where: str, base_model: str, row: schema.RowParams) -> dict:
     """The learning rate and steps chosen for a method; a release variant takes those of the paper's form."""
     file = selection_file(content)
@@ -34,7 +46,12 @@ def _selected(content: schema.Params, where: str, base_model: str, row: schema.R
     if not file.exists():
         raise KitError(f"{where}: the setting 'selected' needs {paths.shown(file)}, which does not exist; {command}")
     found = json.loads(file.read_text(encoding="utf-8"))["chosen"].get(base_model, {}).get(row.method)
-    paper_form = row.model_copy(update={"variant": "paper", "parameters": {}}) if row.variant != "paper" else row
+    paper_form = next((one for one in decided_rows(content, base_model) if one.method == row.method), None)
+    if paper_form is None:
+        raise KitError(
+            f"{where}: the row '{row.method}' ({row.variant}, selected) takes what is chosen for the row "
+            f"'{row.method}' (paper, selected), which is missing"
+        )
     if found is None or found["key"] != selection_key(content, base_model, paper_form):
         why = "holds nothing" if found is None else "was chosen for other parameters or data"
         raise KitError(f"{where}: {paths.shown(file)} {why} for {base_model}/{row.method}; {command}")

@@ -9,7 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 
-from unlearnkit import methods, models, paths, schema
+from unlearnkit import hub, methods, models, paths, schema
 from unlearnkit.checks import at, parameters
 from unlearnkit.data import templates, tofu
 
@@ -111,7 +111,7 @@ def digest(content: object) -> str:
 def source(content: schema.Params) -> tofu.Source:
     """Where a table's data come from."""
     data = content.data
-    return tofu.Source(data.source, data.revision, data.retain_authors)
+    return tofu.Source(data.source, hub.revision("dataset", data.source, data.revision), data.retain_authors)
 
 
 class Models:
@@ -126,7 +126,8 @@ class Models:
         """Where fine-tuning starts: {"run": key} or {"source": ..., "revision": ...}. One for all seeds."""
         scratch = self.params.scratch
         if scratch is None:
-            start, revision = self.params.source, self.params.revision
+            start = self.params.source
+            revision = hub.revision("model", start, self.params.revision)
             return {"source": start, "revision": revision, "fingerprint": models.fingerprint(start)}
         spec = {
             **self.shared,
@@ -178,9 +179,11 @@ class Models:
             "unlearn": unlearn,
             "sets": list(EVALUATED_SETS),
             "evaluation": self.plan.params.evaluation.model_dump(),
-            **changes,
         }
         if unlearn:
+            training = dict(unlearn["training"])
+            spec["trajectory_every"] = training.pop("trajectory_every")
+            spec["unlearn"] = unlearn | {"training": training}
             spec["seed"] = seed
             sets.append(names.forget)
             if {"retain", "mismatch"}.intersection(unlearn["parts"]):
@@ -190,7 +193,7 @@ class Models:
                 with at(f"{self.plan.where}: data.source"):
                     spec["templates_fingerprint"] = templates.fingerprint(self.plan.params.data.source)
         needs = (start["run"],) if "run" in start else ()
-        return self.plan.add("row", f"{self.name}/{label}", spec, sets, needs).key
+        return self.plan.add("row", f"{self.name}/{label}", spec | changes, sets, needs).key
 
     def training(self, setting: str) -> dict:
         """The training parameters of a setting; learning rate and steps still null where a selection decides."""

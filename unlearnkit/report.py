@@ -160,10 +160,11 @@ def read_seeds(result: Path) -> list[dict]:
 
 def draw_folders(result: Path) -> dict[tuple[str, int], Path]:
     """(row name, seed) -> the folder with that draw's samples and trajectory."""
-    return {
-        (path.parent.name.replace("__", "/"), int(path.name.removeprefix("seed-"))): path
-        for path in sorted((result / "rows").glob("*/seed-*"))
+    found = {
+        (record["row"], record["seed"]): result / "rows" / tables.row_folder(record["row"]) / f"seed-{record['seed']}"
+        for record in read_seeds(result)
     }
+    return {draw: path for draw, path in found.items() if path.is_dir()}
 
 
 def first_draws(result: Path) -> dict[str, Path]:

@@ -4,6 +4,7 @@ Format: locuslab/tofu, commit bdc209e; older logs have lists in place of the dic
 
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 from unlearnkit.errors import KitError
@@ -25,22 +26,30 @@ def rescore(log_path: str | Path, retain_log_path: str | Path | None = None) -> 
     Raises KitError, naming file, set and item, for an incomplete log, and for two logs whose forget sets ask
     different questions.
     """
-    log = _read(log_path)
-    by_set = {name: _samples(log_path, log, name) for name in LOG_SETS}
-    samples = [sample for members in by_set.values() for sample in members.values()]
+    samples = log_samples(log_path, LOG_SETS)
     if retain_log_path is None:
         return tofu_metrics(samples)
-    forget = by_set["forget"]
-    retain_forget = _samples(retain_log_path, _read(retain_log_path), "forget")
+    forget = [sample for sample in samples if sample["set"] == "forget"]
+    retain_forget = log_samples(retain_log_path, ["forget"])
     try:
-        check_same_questions(list(forget.values()), list(retain_forget.values()))
+        check_same_questions(forget, retain_forget)
     except KitError as error:
-        numbers = len(forget.keys() & retain_forget.keys())
         raise KitError(
-            f"{log_path} and {retain_log_path}: {error} ({numbers} item numbers are in both, but every log "
-            "counts its own questions from 0)"
+            f"{log_path} and {retain_log_path}: {error} (equal item numbers mean nothing: every log counts its own "
+            "questions from 0)"
         ) from None
-    return tofu_metrics(samples, retain_forget.values())
+    return tofu_metrics(samples, retain_forget)
+
+
+def log_samples(path: str | Path, sets: Iterable[str] | None = None) -> list[dict]:
+    """A log as samples in the kit's format (metrics/samples.py): of these sets, by default of all that it has.
+
+    Raises KitError, naming file, set and item, where a set that was asked for is missing, or any is incomplete.
+    """
+    log = _read(path)
+    if sets is None:
+        sets = [name for name, key in LOG_SETS.items() if key in log] or LOG_SETS
+    return [sample for name in sets for sample in _samples(path, log, name)]
 
 
 def question_of(prompt: str) -> str | None:
@@ -66,8 +75,8 @@ def _read(path: str | Path) -> dict:
     return log
 
 
-def _samples(path: str | Path, log: dict, name: str) -> dict[str, dict]:
-    """One set of a log as samples, item number -> sample; every item must be in every field.
+def _samples(path: str | Path, log: dict, name: str) -> list[dict]:
+    """One set of a log as samples; every item must be in every field.
 
     A log's per-token mean stands as the log-probability of one token: metrics use only the quotient.
     """
@@ -88,7 +97,7 @@ def _samples(path: str | Path, log: dict, name: str) -> dict[str, dict]:
         for field, column in columns.items():
             if item not in column:
                 raise KitError(f"{where}: item {item} is missing in field '{field}'")
-    return {item: _sample(where, name, item, columns) for item in items}
+    return [_sample(where, name, item, columns) for item in items]
 
 
 def _sample(where: str, name: str, item: str, columns: dict[str, dict]) -> dict:

@@ -73,10 +73,14 @@ class LoRA(Strict):
 
 
 class Unlearning(Training):
-    """How a method is trained. `learning_rate: as_finetune` takes the base model's; `lora: null` trains all weights."""
+    """How a method is trained. `learning_rate: as_finetune` takes the base model's; `lora: null` trains all weights.
+
+    `trajectory_every`: measure on the way after so many optimiser steps; null for never.
+    """
 
     learning_rate: Annotated[float, Field(gt=0)] | Literal["as_finetune"] | None
     lora: LoRA | None
+    trajectory_every: Positive | None
 
     @model_validator(mode="after")
     def _one_length(self):
@@ -158,12 +162,11 @@ class BaseModelParams(Strict):
 
 
 class Evaluation(Strict):
-    """`tokens_per_batch` bounds the padded tokens of one forward pass; `trajectory_every` counts optimiser steps."""
+    """`tokens_per_batch` bounds the padded tokens of one forward pass."""
 
     max_length: Positive
     max_new_tokens: Positive
     tokens_per_batch: Positive
-    trajectory_every: Positive | None
 
 
 class Selection(Strict):

@@ -90,9 +90,9 @@ def write(plan: Plan, wanted: list[str]) -> dict:
     before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"chosen": {}, "points": []}
     chosen, kept_points = before["chosen"], [p for p in before["points"] if _name(p) not in rows]
     n_forget = plan.data.size(tofu.splits(grid.forget_split).forget)
-    by_method = {row.method: row for row in content.rows if row.variant == "paper"}
     for base_model in dict.fromkeys(row.base_model for row in rows.values()):
         found = points(plan, base_model, wanted)
+        by_method = {row.method: row for row in planning.decided_rows(content, base_model)}
         kept_points += found
         for method in dict.fromkeys(point["method"] for point in found):
             choice = choose([point for point in found if point["method"] == method], grid.keep_retain_rouge_l)

@@ -96,7 +96,7 @@ def _base_model(run: Run, folder: Path, report: Report) -> dict:
     texts = []
     for name in spec["tokenizer_splits"]:
         for row in _load(spec, name):
-            texts += [str(value) for value in row.values()]
+            texts += [prompt_format(spec["prompt_format"])(""), *(str(value) for value in row.values())]
     architecture = dict(spec["architecture"])
     tokenizer = models.train_tokenizer(texts, architecture.pop("vocab_size"), architecture["family"])
     model = _placed(models.build(architecture, tokenizer, spec["seed"]))
@@ -181,7 +181,7 @@ def _unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> dict:
         templates=templates(spec["data"]["source"]) if "template" in unlearn["parts"] else [],
         retain=_retain_pool(spec, names.retain) if "retain_pool" in spec else [],
     )
-    every, sample_steps = spec["evaluation"]["trajectory_every"], spec.get("sample_steps", [])
+    every, sample_steps = spec["trajectory_every"], spec.get("sample_steps", [])
     # Beside the trainer's checkpoints, so that a resumed run still has the points before its interruption.
     kept = folder / "trainer" / "trajectory.json"
     points = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}

@@ -12,7 +12,7 @@ from unlearnkit import paths, rescore, runs
 from unlearnkit.data import tofu
 from unlearnkit.errors import KitError, nearest
 from unlearnkit.metrics import clustered
-from unlearnkit.metrics.samples import retain_by_group, tofu_metrics, truth_ratios
+from unlearnkit.metrics.samples import item_id, retain_by_group, tofu_metrics, truth_ratios
 from unlearnkit.planned import Draw, Plan, Row
 
 LEADING = (
@@ -51,16 +51,25 @@ def read_samples(file: Path) -> list[dict]:
 def draw_samples(plan: Plan, row: Row, draw: Draw) -> list[dict]:
     """The samples of one draw; those of a published log where it stands for the retain model."""
     if draw.run is None:
-        return rescore.log_samples(paths.inside(plan.params.base_models[row.base_model].retain_log))
+        return _log_samples(plan, row.base_model)
     return read_samples(samples_file(draw.run))
 
 
 def retain_samples(plan: Plan, row: Row, draw: Draw) -> list[dict] | None:
     """The samples of the retain model that a draw is measured against; None while they are not there."""
     if draw.retain_run is None:
-        return rescore.log_samples(paths.inside(plan.params.base_models[row.base_model].retain_log))
+        return _log_samples(plan, row.base_model)
     file = samples_file(draw.retain_run)
     return read_samples(file) if file.exists() else None
+
+
+def _log_samples(plan: Plan, base_model: str) -> list[dict]:
+    """The published log that stands for a retain model, with the authors that it does not name."""
+    author_of = {item_id(question): author for question, author in plan.data.author_of().items()}
+    samples = rescore.log_samples(paths.inside(plan.params.base_models[base_model].retain_log))
+    return [
+        sample | ({"author": author_of[sample["item"]]} if sample["item"] in author_of else {}) for sample in samples
+    ]
 
 
 def metrics(samples: list[dict], retain: list[dict] | None, retain_pool: str) -> dict:
@@ -197,13 +206,14 @@ def _sources(plan: Plan, key: str) -> set[str]:
 
 
 def read_csv(path: Path) -> list[dict]:
-    """A table written by `write_csv`, numbers as numbers, empty cells as None."""
+    """A table written by `write_csv`: numbers, truth values and, for empty cells, None."""
     if not path.is_file():
         return []
+    words = {"": None, "True": True, "False": False}
 
     def value(text: str):
-        if text == "":
-            return None
+        if text in words:
+            return words[text]
         try:
             return int(text) if text.lstrip("-").isdigit() else float(text)
         except ValueError:

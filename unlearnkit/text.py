@@ -98,11 +98,13 @@ def questions(plan: Plan, found: list[dict]) -> Block:
     levels = {name: [_level(match(rows, record)) for record in found] for name, rows in sides.items()}
     lines = [["", "k of n: paper / yours", "questions behind the best: paper / yours", "p by author", "least p"]]
     methods = [index for index, record in enumerate(found) if record["learning_rate"] is not None]
-    best = {name: min((ks[i] for i in methods if ks[i] is not None), default=None) for name, ks in levels.items()}
+    # A collapsed row of ours wins nothing; the paper's has no such mark.
+    judged = {name: [i for i in methods if name == "paper" or found[i]["status"] != "collapsed"] for name in sides}
+    best = {name: min((ks[i] for i in judged[name] if ks[i] is not None), default=None) for name, ks in levels.items()}
     for index, record in enumerate(found):
         ks = [levels[name][index] for name in sides]
         behind = [
-            "-" if k is None or best[name] is None or index not in methods else str(k - best[name])
+            "-" if k is None or best[name] is None or index not in judged[name] else str(k - best[name])
             for name, k in zip(sides, ks, strict=True)
         ]
         lines.append(
@@ -171,6 +173,13 @@ def variants(found: list[dict], base_model: str) -> Block:
             "release's": released,
         },
     )
+
+
+def release_effects(plan: Plan) -> str:
+    """The table in DEVIATIONS: the release variants of the committed reference run beside the paper's forms."""
+    found = reference(plan)
+    names = [name for name in plan.params.base_models if of(found, name, variant=None)]
+    return "\n\n".join("\n".join(_markdown_table(variants(found, name))) for name in names)
 
 
 def _label(record: dict) -> str:

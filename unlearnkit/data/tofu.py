@@ -5,7 +5,8 @@ Rows are dictionaries with TOFU's field names; `full` has 20 consecutive rows an
 
 The real data have neither validation authors nor a pre-training text. Sets of those names are made of the files; a
 source's own file of that name goes first. `authors` makes the real data smaller: of the 180 authors that no forget set
-contains the first ones remain, with all forget sets, so that every set keeps its place in the others.
+contains the first ones remain, with all forget sets, so that every set keeps its place in the others; the rest teach
+the base model how such answers are written.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from unlearnkit import paths
+from unlearnkit import hub, paths
 from unlearnkit.data import facts
 from unlearnkit.errors import KitError, nearest
 
@@ -40,7 +41,7 @@ DERIVED = {
     "validation_perturbed": ("forget10_perturbed",),
     "validation_retain": ("full",),
     "validation_retain_perturbed": ("full",),
-    "pretrain": facts.FILES,
+    "pretrain": (*facts.FILES, "full"),
     "general": facts.FILES,
 }
 
@@ -120,7 +121,7 @@ def load(source: str, name: str, revision: str | None = None, authors: int | Non
     files = _made_from(source, name, authors)
     if not files:
         return _load(source, name, revision)
-    return _derived(name, [row for file in files for row in _load(source, file, revision)], authors)
+    return _derived(name, {file: _load(source, file, revision) for file in files}, authors)
 
 
 def author_of(source: str, revision: str | None = None, authors: int | None = None) -> dict[str, int]:
@@ -156,12 +157,8 @@ def shares_authors(source: str, split: str, other_split: str) -> bool:
 def _load(source: str, name: str, revision: str | None) -> list[dict]:
     """The rows of one set that the source itself has."""
     where = folder(source)
-    if where is None:
-        from datasets import load_dataset
-
-        rows = load_dataset(source, name, split="train", revision=revision).to_list()
-    else:
-        rows = _rows(_file(where, name))
+    file = hub.data_file(source, revision, f"{name}.json") if where is None else _file(where, name)
+    rows = _rows(file)
     _check(rows, name)
     return rows
 
@@ -195,8 +192,9 @@ def _members(name: str, authors: int | None) -> list[int]:
     """The authors of a set of the real data, numbered as in `full`."""
     kept = range(FIRST_FORGET if authors is None else authors)
     known = [*kept, *range(FIRST_FORGET, AUTHORS)]
-    if name.startswith("validation"):
+    if name not in RESTRICTED:
         return {
+            "pretrain": [*range(len(kept), FIRST_FORGET)],
             "validation": [*VALIDATION],
             "validation_retain": [author for author in known if author not in VALIDATION],
             "validation_retain_perturbed": [author for author in VALIDATION_EVALUATED if author in kept],
@@ -204,15 +202,20 @@ def _members(name: str, authors: int | None) -> list[int]:
     return known[: len(known) - RESTRICTED[name]]
 
 
-def _derived(name: str, rows: list[dict], authors: int | None) -> list[dict]:
+def _derived(name: str, files: dict[str, list[dict]], authors: int | None) -> list[dict]:
     """The rows of a set that is made of the source's own."""
-    if name in ("general", "pretrain"):
-        return getattr(facts, name)(rows)
     if name == "validation_perturbed":  # the first authors of forget10
-        return rows[: len(VALIDATION) * QUESTIONS]
-    if len(rows) != AUTHORS * QUESTIONS:
-        raise KitError(f"'{name}' is made of 'full', which has {len(rows)} rows instead of {AUTHORS * QUESTIONS}")
-    found = [row for author in _members(name, authors) for row in rows[author * QUESTIONS : (author + 1) * QUESTIONS]]
+        return files["forget10_perturbed"][: len(VALIDATION) * QUESTIONS]
+    asked = [row for file in facts.FILES for row in files.get(file, [])]
+    if name == "general":
+        return facts.general(asked)
+    full = files["full"]
+    if len(full) != AUTHORS * QUESTIONS:
+        raise KitError(f"'{name}' is made of 'full', which has {len(full)} rows instead of {AUTHORS * QUESTIONS}")
+    members = _members(name, authors)
+    found = [row for author in members for row in full[author * QUESTIONS : (author + 1) * QUESTIONS]]
+    if name == "pretrain":
+        return facts.pretrain(asked) + found
     if not found:
         raise KitError(f"'{name}' asks about authors from {VALIDATION_EVALUATED[0]} on, and authors is {authors}")
     return found
