@@ -64,7 +64,7 @@ def test_an_unknown_row_or_base_model_is_refused(capsys, tmp_path, micro_params,
 
 
 def test_every_verb_has_help_and_an_unknown_verb_fails():
-    for verb in ("table", "select", "front", "reference", "verify", "methods", "rescore"):
+    for verb in ("table", "select", "front", "reference", "download", "pin", "verify", "methods", "rescore"):
         with pytest.raises(SystemExit) as ended:
             cli.main([verb, "--help"])
         assert ended.value.code == 0

@@ -174,6 +174,9 @@ def test_pin_locks_present_commits_and_what_is_locked_is_used(server, table, tmp
     assert f"model {MODEL} stays at {COMMIT}" in run(server, tmp_path, "pin", table()).stdout
     assert run(server, tmp_path, "pin", table(), "--update").returncode == 0
     assert json.loads(hub.lock_file().read_text()) == {"datasets": {DATA: COMMIT}, "models": {MODEL: LATER}}
+    assert run(server, tmp_path, "download", table(), "--model", "llama").returncode == 0
+    assert len(files_below(tmp_path / "hub" / f"models--{MODEL.replace('/', '--')}" / "snapshots" / LATER)) == 2
+    assert not list((tmp_path / "hub").glob("*/refs"))  # no name was asked for, such as main: only commits
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"models": {}, "datasets": 1}'])

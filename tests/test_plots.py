@@ -14,7 +14,7 @@ from unlearnkit.errors import KitError
 from unlearnkit.methods import METHODS
 from unlearnkit.metrics.tofu import ks_exact_p
 from unlearnkit.plan import REFERENCE_ROWS
-from unlearnkit.plots.style import FLOOR, OWN, SMALL, styles_of
+from unlearnkit.plots.style import FLOOR, OWN, SMALL, row_name, styles_of
 
 ROOT = Path(__file__).parents[1]
 CAPTION = "tiny: the kit's universe, 40 forget questions of 2 authors; not the paper's numbers"
@@ -104,10 +104,23 @@ def test_import_leaves_matplotlib_out() -> None:
 
 def test_every_method_has_its_own_style() -> None:
     assert plots.STYLE.keys() >= METHODS.keys() | REFERENCE_ROWS.keys()
-    styles = styles_of([row("mine"), row("npo"), row("mine"), row("yours")])
-    assert (styles["mine"], styles["yours"]) == OWN[:2]
-    assert len({style for style in styles.values()}) == len(plots.STYLE) + 2
-    assert len({colour for _, colour in styles.values()}) == len(plots.STYLE) + 2
+    styles = styles_of([row(f"own_{number}") for number in range(len(OWN))])
+    assert {styles[f"own_{number}"] for number in range(len(OWN))} == set(OWN)
+    assert len({marker for marker, _ in styles.values()}) == len(styles) == len(plots.STYLE) + len(OWN)
+    assert len({colour for _, colour in styles.values()}) == len(styles)
+
+
+def test_an_own_method_looks_the_same_whatever_stands_beside_it() -> None:
+    alone, first, last = (
+        styles_of([row(name) for name in names])["mine"]
+        for names in (["mine"], ["mine", "npo", "yours"], ["yours", "mine"])
+    )
+    assert alone == first == last
+
+
+def test_a_row_goes_by_its_own_name() -> None:
+    assert row_name(row("npo", row="llama/npo_release")) == "llama/npo_release"
+    assert row_name(row("npo")) == "llama/npo"
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from unlearnkit import paths, plots, runs, select, tables
 from unlearnkit import plan as planning
+from unlearnkit.methods import known
 from unlearnkit.metrics.samples import tofu_metrics
 from unlearnkit.planned import Plan
 from unlearnkit.tables import COLLAPSED_BELOW
@@ -51,15 +52,19 @@ def caption(plan: Plan) -> str:
 
 def read(result: Path) -> tuple[list[dict], list[dict]]:
     """(points, reference rows) of a folder that `write` made; two empty lists where there is none."""
-    return tables.read_csv(result / "front.csv"), tables.read_csv(result / "front_references.csv")
+    found = tables.read_csv(result / "front.csv")
+    points = [point | {"selected": point["selected"] == "True"} for point in found]  # csv knows no bool
+    return points, tables.read_csv(result / "front_references.csv")
 
 
 def _points(plan: Plan, base_model: str, wanted: list[str]) -> list[dict]:
     file = planning.selection_file(plan.params)
     chosen = json.loads(file.read_text(encoding="utf-8"))["chosen"].get(base_model, {}) if file.exists() else {}
+    methods = known(plan.params.own_methods)
     found = select.points(plan, base_model, wanted, tofu_metrics)
     for point in found:
         choice = chosen.get(point["method"], {})
+        point["printed_as"] = methods[point["method"]].printed_as
         point["selected"] = all(point[axis] == choice.get(axis) for axis in ("learning_rate", "steps"))
         point["status"] = "collapsed" if point["retain_rouge_l_kept"] < COLLAPSED_BELOW else "ok"
     return found

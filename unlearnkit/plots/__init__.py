@@ -2,6 +2,7 @@
 was measured, on what data, at what scale. A method has one marker and one colour in all of them (`STYLE`).
 Importing this package does not import matplotlib."""
 
+from unlearnkit.plots.fronts import fronts
 from unlearnkit.plots.style import STYLE, save
 from unlearnkit.plots.tradeoff import forget_quality_vs_model_utility
 from unlearnkit.plots.trajectories import trajectories_over_steps
@@ -10,6 +11,7 @@ from unlearnkit.plots.truth_ratios import truth_ratio_distributions
 __all__ = [
     "STYLE",
     "forget_quality_vs_model_utility",
+    "fronts",
     "save",
     "trajectories_over_steps",
     "truth_ratio_distributions",

@@ -5,6 +5,7 @@ matplotlib and seaborn are imported inside the functions."""
 import io
 import math
 import textwrap
+import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# method -> (marker, colour). Reference rows grey, FLAT's divergences blue, others warm or purple.
-STYLE: dict[str, tuple[str, str]] = {
+Marker = str | tuple[int, int, int]
+
+# method -> (marker, colour). Grey: reference rows. Blue: FLAT's divergences. Orange: baselines without retain data.
+# Magenta: baselines with retain data. Every marker occurs once; within a family the colours differ in lightness.
+STYLE: dict[str, tuple[Marker, str]] = {
     "base": ("X", "#8F8F8F"),
     "original": ("s", "#000000"),
     "retain": ("*", "#4A4A4A"),
@@ -25,17 +29,23 @@ STYLE: dict[str, tuple[str, str]] = {
     "flat_js": ("^", "#1AA3CC"),
     "flat_pearson": ("v", "#9AC8F2"),
     "ga": ("<", "#D55E00"),
-    "npo": ("h", "#F0A202"),
-    "gd": (">", "#8C4A1B"),
-    "kl": ("d", "#DB6FA5"),
-    "po": ("8", "#B3A000"),
-    "mismatch": ("P", "#7A4FA3"),
-    "llmu": ("s", "#B0185A"),
-    "dpo": ("D", "#F2896B"),
-    "npo_rt": ("H", "#A9740A"),
+    "npo": (">", "#F0A202"),
+    "dpo": ("d", "#8A3A00"),
+    "kl": ("P", "#E58AC0"),
+    "gd": ((4, 1, 0), "#5E0F45"),
+    "po": ("h", "#C2307F"),
+    "mismatch": ((6, 1, 0), "#8E1F8A"),
+    "llmu": ((3, 1, 0), "#D45CCB"),
+    "npo_rt": ((5, 0, 180), "#F2B8D8"),
 }
-# A method that the kit does not know, a user's own: green, by the order of the rows.
-OWN = (("P", "#1B9E48"), ("d", "#0B6B2E"), ("8", "#74C476"))
+# Methods that the kit does not know, a user's own: green, by their name.
+OWN: tuple[tuple[Marker, str], ...] = (
+    ("8", "#1B9E48"),
+    ((8, 1, 0), "#0B5B27"),
+    ("H", "#7CC47F"),
+    ((3, 1, 180), "#117A65"),
+    ((5, 1, 180), "#A3B82A"),
+)
 
 DASHED = (0, (5, 3))
 INK, FAINT = "#262626", "#8C8C8C"  # text and axes; helping lines
@@ -47,11 +57,22 @@ ALPHA = 0.05  # the level that the literature compares forget quality with
 DPI = 160
 
 
-def styles_of(rows: Iterable[dict]) -> dict[str, tuple[str, str]]:
-    """Marker and colour of every method in the rows."""
-    methods = dict.fromkeys(row["method"] for row in rows)
-    own = [method for method in methods if method not in STYLE]
-    return STYLE | {method: OWN[index % len(OWN)] for index, method in enumerate(own)}
+def styles_of(rows: Iterable[dict]) -> dict[str, tuple[Marker, str]]:
+    """Marker and colour of every method in the rows.
+
+    A user's own method gets the place in OWN that its name leads to, the next one where that is taken.
+    """
+    own: dict[str, tuple[Marker, str]] = {}
+    for method in sorted({row["method"] for row in rows} - STYLE.keys()):
+        first = zlib.crc32(method.encode())
+        places = [OWN[(first + step) % len(OWN)] for step in range(len(OWN))]
+        own[method] = next((place for place in places if place not in own.values()), places[0])
+    return STYLE | own
+
+
+def size_of(marker: Marker, size: float) -> float:
+    """The marker's size in points: stars are drawn larger, they look smaller than they are."""
+    return 1.35 * size if marker == "*" or (isinstance(marker, tuple) and marker[1] == 1) else size
 
 
 def dark(colour: str) -> str:
@@ -70,9 +91,13 @@ def _luminance(rgb: Sequence[float]) -> float:
 
 
 def row_name(row: dict) -> str:
-    """The row's key in truth ratios and trajectories: 'llama/npo', 'llama/flat_kl_release'."""
-    suffix = "" if row.get("variant") in (None, "paper") else f"_{row['variant']}"
-    return f"{row['base_model']}/{row['method']}{suffix}"
+    """The row's key in truth ratios and trajectories: 'llama/npo', 'llama/npo_release', 'llama/npo_paper_setting'."""
+    return row.get("row") or f"{row['base_model']}/{row['method']}"
+
+
+def main_rows(rows: Sequence[dict]) -> list[dict]:
+    """The rows in the paper's form at the table's own setting; all figures but the trajectories draw no others."""
+    return [row for row in rows if row.get("variant") in (None, "paper") and row.get("setting") is None]
 
 
 def label_of(row: dict) -> str:
@@ -81,11 +106,10 @@ def label_of(row: dict) -> str:
 
 
 def fill_of(row: dict, colour: str) -> dict:
-    """Fill and edge of a row's marker: hollow where it collapsed, black edge for a release's variant."""
+    """Fill and edge of a row's marker: hollow where it collapsed."""
     if row.get("status") == "collapsed":
         return {"markerfacecolor": "white", "markeredgecolor": colour, "markeredgewidth": 1.5}
-    edge = INK if row.get("variant") == "release" else "white"
-    return {"markerfacecolor": colour, "markeredgecolor": edge, "markeredgewidth": 0.6}
+    return {"markerfacecolor": colour, "markeredgecolor": "white", "markeredgewidth": 0.6}
 
 
 def known(value: float | None) -> bool:
@@ -101,9 +125,22 @@ def base_models(rows: Iterable[dict]) -> dict[str, list[dict]]:
     return groups
 
 
-def not_drawn(rows: Sequence[dict]) -> list[str]:
-    """The sentence of the caption about rows that a figure lacks; none where it lacks none."""
-    return [f"Not drawn: {', '.join(label_of(row) for row in rows)}."] if rows else []
+def not_drawn(rows: Sequence[dict], others: Sequence[dict] = ()) -> list[str]:
+    """The sentence of the caption about what a figure lacks; none where it lacks nothing.
+
+    rows: named one by one. others: rows that this kind of figure never draws, named by their kind.
+    """
+    several = len(base_models(rows)) > 1
+    names = [f"{row['base_model']} {label_of(row)}" if several else label_of(row) for row in rows]
+    names += ["release variants"] if any(row.get("variant") == "release" for row in others) else []
+    names += ["other settings"] if any(row.get("setting") is not None for row in others) else []
+    return [f"Not drawn: {', '.join(names)}."] if names else []
+
+
+def first_seed(rows: Iterable[dict]) -> list[str]:
+    """The sentence of the caption where rows have several seeds and a figure draws one of them."""
+    several = max((row.get("seeds") or 1 for row in rows), default=1)
+    return [f"Drawn is the first of {several} seeds."] if several > 1 else []
 
 
 def p_axis(axes: "Axes", lowest: float, every: int = 1) -> None:

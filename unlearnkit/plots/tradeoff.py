@@ -3,6 +3,7 @@ Where all rows answer the same n questions p takes few values only: the right ax
 p below FLOOR is drawn at the floor, with an arrow and its value."""
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from unlearnkit.errors import KitError
@@ -13,6 +14,7 @@ from unlearnkit.plots.style import (
     FAINT,
     FLOOR,
     SMALL,
+    Marker,
     add_caption,
     base_models,
     dark,
@@ -20,10 +22,12 @@ from unlearnkit.plots.style import (
     house_style,
     known,
     label_of,
+    main_rows,
     new_figure,
     not_drawn,
     p_axis,
     row_name,
+    size_of,
     styles_of,
 )
 
@@ -33,50 +37,68 @@ if TYPE_CHECKING:
 
 UTILITY = "model_utility_geometric"
 MARKER_SIZE = 8.5  # points
+SEED_SIZE = 4.5  # of a seed's marker
 ALL_LEVELS_UP_TO = 100  # questions; with more of them only the levels that rows reach are drawn
 
 
-def forget_quality_vs_model_utility(rows: list[dict], caption: str) -> "Figure":
+def forget_quality_vs_model_utility(rows: list[dict], caption: str, seeds: Sequence[dict] = ()) -> "Figure":
     """One panel per base model, one marker per row: x model utility (geometric), y forget quality p (log).
 
+    Drawn are rows in the paper's form at the table's own setting. seeds: the values of every row and seed; where
+    they are several they are faint markers, and the row's range, `_lo` to `_hi`, is a cross of thin lines.
     Rows without either number are named in the caption. Raises KitError where no row has both.
     """
-    drawn = [row for row in rows if known(row.get("forget_quality_p")) and known(row.get(UTILITY))]
+    main = main_rows(rows)
+    drawn = [row for row in main if _has_both(row)]
     if not drawn:
         raise KitError(f"figure of forget quality: no row has both forget_quality_p and {UTILITY}")
-    groups = base_models(drawn)
-    styles = styles_of(rows)
+    groups, styles = base_models(drawn), styles_of(rows)
+    draws = _draws(drawn, seeds)
     with house_style():
         figure = new_figure(height=0.5 + 4.0 * len(groups))
         panels = figure.subplots(len(groups), 1, squeeze=False)[:, 0]
         for axes, (base_model, members) in zip(panels, groups.items(), strict=True):
-            _scales(axes, base_model, members)
+            _scales(axes, base_model, members, draws)
             _levels(axes, members)
-        missing = [row for row in rows if row not in drawn]
-        add_caption(figure, caption, _notes(drawn) + not_drawn(missing))
+        missing = [row for row in main if row not in drawn]
+        others = [row for row in rows if row not in main]
+        add_caption(figure, caption, _notes(drawn, draws) + not_drawn(missing, others))
         for axes, members in zip(panels, groups.values(), strict=True):
-            _points(axes, members, styles)
+            _points(axes, members, styles, draws)
     return figure
 
 
-def _notes(rows: list[dict]) -> list[str]:
+def _has_both(row: dict) -> bool:
+    return known(row.get("forget_quality_p")) and known(row.get(UTILITY))
+
+
+def _draws(rows: list[dict], seeds: Sequence[dict]) -> dict[str, list[dict]]:
+    """Row name -> its seeds, where they are several."""
+    found = {row_name(row): [one for one in seeds if row_name(one) == row_name(row) and _has_both(one)] for row in rows}
+    return {name: several for name, several in found.items() if len(several) > 1}
+
+
+def _notes(rows: list[dict], draws: dict[str, list[dict]]) -> list[str]:
     notes = ["Markers that would cover each other stand side by side."]
+    if draws:
+        notes.append("Large: the row of the table. Small: every seed. Thin lines: from the lowest to the highest seed.")
     if any(row["forget_quality_p"] < FLOOR for row in rows):
         notes.append(f"Triangle below: p is under {FLOOR:g}, drawn there.")
     return notes
 
 
-def _y(row: dict) -> float:
-    return max(row["forget_quality_p"], FLOOR)
+def _y(row: dict, key: str = "forget_quality_p") -> float:
+    return max(row[key], FLOOR)
 
 
-def _scales(axes: "Axes", base_model: str, rows: list[dict]) -> None:
+def _scales(axes: "Axes", base_model: str, rows: list[dict], draws: dict[str, list[dict]]) -> None:
     import seaborn
 
-    utilities = [row[UTILITY] for row in rows]
+    every = [*rows, *(one for row in rows for one in draws.get(row_name(row), ()))]
+    utilities = [one[UTILITY] for one in every]
     margin = 0.09 * (max(utilities) - min(utilities)) or 0.02
     axes.set_xlim(min(utilities) - margin, max(utilities) + margin)
-    p_axis(axes, lowest=min(map(_y, rows)))
+    p_axis(axes, lowest=min(map(_y, every)))
     axes.set_xlabel("model utility")
     axes.set_ylabel("forget quality, p")
     axes.set_title(base_model)
@@ -109,24 +131,18 @@ def _levels(axes: "Axes", rows: list[dict]) -> None:
     side.tick_params(length=0)
 
 
-def _points(axes: "Axes", rows: list[dict], styles: dict[str, tuple[str, str]]) -> None:
+def _points(axes: "Axes", rows: list[dict], styles: dict, draws: dict[str, list[dict]]) -> None:
     points = [(row[UTILITY], _y(row)) for row in rows]
     places = places_of(axes, points)
     shifts = side_by_side(axes, places)
     obstacles = [_alpha_line(axes)]
     for row, point, place, shift in zip(rows, points, places, shifts, strict=True):
         marker, colour = styles[row["method"]]
-        axes.plot(
-            *point,
-            transform=moved(axes, shift),
-            marker=marker,
-            markersize=MARKER_SIZE * (1.3 if marker == "*" else 1),
-            **fill_of(row, colour),
-            linestyle="none",
-            clip_on=False,
-            zorder=4,
-            gid=row_name(row),
-        )
+        where = {"transform": moved(axes, shift), "linestyle": "none", "clip_on": False, "gid": row_name(row)}
+        size = size_of(marker, MARKER_SIZE)
+        if row_name(row) in draws:
+            _spread(axes, row, draws[row_name(row)], (marker, colour), where)
+        axes.plot(*point, **where, marker=marker, markersize=size, **fill_of(row, colour), zorder=4)
         if row["forget_quality_p"] < FLOOR:
             arrow = {"marker": (3, 0, 180), "markersize": 5, "color": colour, "markeredgewidth": 0}
             axes.plot(*point, transform=moved(axes, shift, down=10), **arrow, clip_on=False)
@@ -134,6 +150,22 @@ def _points(axes: "Axes", rows: list[dict], styles: dict[str, tuple[str, str]]) 
             obstacles.append((x - 3, y - 13, x + 3, y))
     places = [(x + shift, y) for (x, y), shift in zip(places, shifts, strict=True)]
     write_labels(axes, places, [(_text(row), dark(styles[row["method"]][1])) for row in rows], obstacles)
+
+
+def _spread(axes: "Axes", row: dict, draws: list[dict], style: tuple[Marker, str], where: dict) -> None:
+    """The seeds of a row as faint markers and its range, moved aside as its marker is."""
+    marker, colour = style
+    x, y = row[UTILITY], _y(row)
+    across, up = (
+        [row[f"{UTILITY}_lo"], row[f"{UTILITY}_hi"]],
+        [_y(row, f"forget_quality_p_{end}") for end in ("lo", "hi")],
+    )
+    line = where | {"linestyle": "-", "linewidth": 0.8, "color": colour, "alpha": 0.6, "zorder": 2}
+    axes.plot(across, [y, y], **line | {"gid": f"{row_name(row)}, range of utility"})
+    axes.plot([x, x], up, **line | {"gid": f"{row_name(row)}, range of p"})
+    points = [one[UTILITY] for one in draws], [_y(one) for one in draws]
+    small = {"marker": marker, "markersize": size_of(marker, SEED_SIZE), "color": colour, "alpha": 0.4}
+    axes.plot(*points, **where | small, markeredgewidth=0, zorder=3)
 
 
 def _text(row: dict) -> str:

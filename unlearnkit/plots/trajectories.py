@@ -14,6 +14,7 @@ from unlearnkit.plots.style import (
     add_caption,
     base_models,
     fill_of,
+    first_seed,
     house_style,
     known,
     label_of,
@@ -21,6 +22,7 @@ from unlearnkit.plots.style import (
     not_drawn,
     p_axis,
     row_name,
+    size_of,
     styles_of,
 )
 
@@ -34,6 +36,8 @@ PANELS = {
     "forget_quality_p": "forget quality, p",
 }
 WIDTH = 1.6  # of a line, points
+WIDEST = 9.0  # what lines that coincide may add to it
+EVERY_STEP_UP_TO = 10  # steps: so many have a tick each
 GAP = 5.5  # between the markers of lines that end together, points
 CLOSE = 0.02  # lines of probabilities that are nowhere further apart than this coincide
 LEGEND_COLUMNS = 3
@@ -44,13 +48,15 @@ REFERENCE = ("base", "original", "retain", "retain_2")  # no trajectory is missi
 def trajectories_over_steps(trajectories: dict[str, list[dict]], rows: list[dict], caption: str) -> "Figure":
     """Three panels per base model: forget probability, retain probability, forget quality p (log scale).
 
+    Rows of variant "release" are not drawn.
     trajectories: row name ('llama/npo') -> points with `step` and the keys of PANELS; no value: a gap.
     The retain model's own values are a grey line, where its row has them. KitError: no row has points.
     """
-    drawn = [row for row in rows if trajectories.get(row_name(row))]
+    released = [row for row in rows if row.get("variant") == "release"]
+    drawn = [row for row in rows if row not in released and trajectories.get(row_name(row))]
     if not drawn:
         raise KitError("figure of trajectories: no row has one")
-    missing = [row for row in rows if row not in drawn and row["method"] not in REFERENCE]
+    missing = [row for row in rows if row not in drawn + released and row["method"] not in REFERENCE]
     groups, styles = base_models(drawn), styles_of(rows)
     with house_style():
         figure = new_figure(height=1.3 + 2.2 * len(groups) + 0.17 * math.ceil(len(drawn) / LEGEND_COLUMNS))
@@ -68,7 +74,7 @@ def trajectories_over_steps(trajectories: dict[str, list[dict]], rows: list[dict
         values = [point.get("forget_quality_p") for row in drawn for point in trajectories[row_name(row)]]
         if any(known(value) and value < FLOOR for value in values):
             notes.append(f"p below {FLOOR:g}: drawn there.")
-        add_caption(figure, caption, notes + not_drawn(missing))
+        add_caption(figure, caption, notes + first_seed(drawn) + not_drawn(missing, released))
         for line, members in zip(grid, groups.values(), strict=True):
             for axes, key in zip(line, PANELS, strict=True):
                 _ends(axes, key, members, trajectories, styles)
@@ -89,13 +95,16 @@ def _panel(axes: "Axes", key: str, rows: list[dict], trajectories: dict[str, lis
             values,
             color=styles[row["method"]][1],
             linewidth=width,
-            linestyle=_dashes(row),
             clip_on=False,
             zorder=3,
             gid=row_name(row),
         )
-    axes.set_xlim(0, 1.1 * max(1, *(trajectories[row_name(row)][-1]["step"] for row in rows)))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    last = max(1, *(trajectories[row_name(row)][-1]["step"] for row in rows))
+    axes.set_xlim(0, 1.1 * last)
+    if last <= EVERY_STEP_UP_TO:
+        axes.set_xticks(range(last + 1))
+    else:
+        axes.xaxis.get_major_locator().set_params(integer=True)
     if key == "forget_quality_p":
         p_axis(axes, lowest, every=2)
     else:
@@ -107,7 +116,8 @@ def _widths(rows: list[dict], trajectories: dict[str, list[dict]]) -> list[float
     """Widths of the rows' lines: of lines that coincide each later one is narrower than the one below it."""
     lines = [trajectories[row_name(row)] for row in rows]
     above = [sum(_coincide(line, other) for other in lines[index + 1 :]) for index, line in enumerate(lines)]
-    return [WIDTH + 1.8 * count for count in above]
+    step = min(1.8, WIDEST / max(1, *above))
+    return [WIDTH + step * count for count in above]
 
 
 def _coincide(one: list[dict], other: list[dict]) -> bool:
@@ -131,17 +141,13 @@ def _ends(axes: "Axes", key: str, rows: list[dict], trajectories: dict[str, list
             *point,
             transform=moved(axes, shift),
             marker=marker,
-            markersize=8,
+            markersize=size_of(marker, 6.5),
             linestyle="none",
             **fill_of(row, colour),
             clip_on=False,
             zorder=4,
             gid=f"{row_name(row)}, last step",
         )
-
-
-def _dashes(row: dict) -> str | tuple:
-    return (0, (1.5, 0.8)) if row.get("variant") == "release" else "-"
 
 
 def _legend(figure: "Figure", rows: list[dict], trajectories: dict[str, list[dict]], styles: dict) -> None:
@@ -155,7 +161,8 @@ def _legend(figure: "Figure", rows: list[dict], trajectories: dict[str, list[dic
         label = f"{label_of(row)}, lr {rate:g}" if one and rate is not None else label_of(row)
         handles.setdefault(
             label,
-            Line2D([], [], color=colour, linestyle=_dashes(row), linewidth=2, marker=marker, markersize=7,
+            Line2D([], [], color=colour, linewidth=2, marker=marker,
+                   markersize=size_of(marker, 6.5),
                    label=label, **fill_of(row, colour)),
         )  # fmt: skip
     for axes in figure.axes:

@@ -3,18 +3,21 @@ One panel a row: cumulative shares over log10 R, and the largest gap between the
 R is wrong over right: above 0 the model prefers the wrong answers."""
 
 import math
+import textwrap
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from unlearnkit.errors import KitError
+from unlearnkit.errors import KitError, nearest
 from unlearnkit.metrics.tofu import forget_quality
 from unlearnkit.plots.style import (
     INK,
     STYLE,
     add_caption,
     base_models,
+    first_seed,
     house_style,
     label_of,
+    main_rows,
     new_figure,
     not_drawn,
     row_name,
@@ -26,22 +29,34 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLACK, BAND = STYLE["original"][1], "#C8C8C8"  # the original and the retain model's lines
+TITLE = 22  # characters in a line of a panel's title
 
 
-def truth_ratio_distributions(truth_ratios: dict[str, list[float]], rows: list[dict], caption: str) -> "Figure":
-    """One panel per row but the retain model's own, with shared axes.
+def truth_ratio_distributions(
+    truth_ratios: dict[str, list[float]], rows: list[dict], caption: str, base_model: str | None = None
+) -> "Figure":
+    """One panel per row of one base model but the retain model's own, with shared axes.
 
+    Drawn are rows in the paper's form at the table's own setting.
+    base_model: which one; None: the first that has something to draw.
     truth_ratios: row name ('llama/npo') -> R of every forget question, R > 0, infinite ones included: what
     lies beyond the axis is drawn at its edge. KitError: no row has ratios together with its retain model.
     """
-    judged = [row for row in rows if row["method"] != "retain"]
-    drawn = [row for row in judged if truth_ratios.get(row_name(row)) and truth_ratios.get(_of(row, "retain"))]
-    if not drawn:
+    groups = base_models(rows)
+    if base_model is not None and base_model not in groups:
+        raise KitError(f"figure of truth ratios: no base model '{base_model}'{nearest(base_model, groups)}")
+    main = [row for row in main_rows(rows) if row["method"] != "retain"]
+    found = [row for row in main if truth_ratios.get(row_name(row)) and truth_ratios.get(_of(row, "retain"))]
+    drawn = next((members for name, members in base_models(found).items() if base_model in (None, name)), None)
+    if drawn is None:
         raise KitError("figure of truth ratios: no row has them together with its retain model")
+    shown = drawn[0]["base_model"]
+    missing = [row for row in main if row["base_model"] == shown and row not in drawn]
+    others = [row for row in groups[shown] if row not in main_rows(rows)]
     limits, beyond = _limits(truth_ratios, drawn)
-    columns = {1: 1, 2: 2, 4: 2}.get(len(drawn), 3)
+    columns = {1: 1, 2: 2, 4: 2}.get(len(drawn), 3 if len(drawn) <= 9 else 4)
     lines = math.ceil(len(drawn) / columns)
-    styles, several = styles_of(rows), len(base_models(rows)) > 1
+    styles = styles_of(rows)
     with house_style():
         figure = new_figure(height=1.1 + 1.7 * lines)
         grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
@@ -52,11 +67,12 @@ def truth_ratio_distributions(truth_ratios: dict[str, list[float]], rows: list[d
             _curve(axes, truth_ratios[retain], limits, color=BAND, linewidth=3)
             _curve(axes, truth_ratios[name], limits, color=styles[row["method"]][1], linewidth=1.6)
             _gap(axes, truth_ratios[name], truth_ratios[retain], limits)
-            axes.set_title(f"{row['base_model']}: {label_of(row)}" if several else label_of(row))
+            axes.set_title(textwrap.fill(label_of(row), TITLE))
         _finish(figure, grid, len(drawn), limits)
         notes = ["R: probability of the wrong answers over the right one's, per question."]
         notes += ["Beyond the axis: drawn at its edge."] if beyond else []
-        add_caption(figure, caption, notes + not_drawn([row for row in judged if row not in drawn]))
+        notes += [f"Base model: {shown}."] if len(groups) > 1 else []
+        add_caption(figure, caption, notes + first_seed(drawn) + not_drawn(missing, others))
     return figure
 
 
