@@ -16,7 +16,7 @@ import pytest
 
 from unlearnkit import params, paths, plan, runs, stages
 from unlearnkit.errors import KitError
-from unlearnkit.plan import Run
+from unlearnkit.planned import Run
 
 pytestmark = pytest.mark.filterwarnings("ignore:.gradient_checkpointing. is deprecated")
 
@@ -77,8 +77,7 @@ def test_manifest_says_what_was_computed_by_what_and_hashes_every_file(local):
 @pytest.fixture(scope="module")
 def row_plan(micro_params):
     content = micro_params()
-    content["unlearn"]["paper"]["trajectory_every"] = 1
-    content["unlearn"]["save_steps"] = 2
+    content["unlearn"]["paper"] |= {"trajectory_every": 1, "save_steps": 2}
     content["rows"] = [{"method": "retain"}, {"method": "original"}, {"method": "flat_kl"}]
     return plan.make(params.parse(content, "micro"), "micro")
 
@@ -287,7 +286,7 @@ def test_source_hash_covers_what_computes_and_not_what_shows(tmp_path, monkeypat
     monkeypatch.setattr(paths, "PACKAGE", package)
     original = runs.source_hash.__wrapped__()
     assert original == runs.source_hash.__wrapped__()
-    for name in ("cli.py", "tables.py", "claims.py", "report.py", "plots/style.py"):
+    for name in ("cli.py", "tables.py", "claims.py", "report.py", "captions.py", "front.py", "plots/style.py"):
         (package / name).write_text((package / name).read_text() + "\n# changed\n")
         assert runs.source_hash.__wrapped__() == original, name
     seen = {original}
@@ -304,7 +303,7 @@ def test_source_hash_covers_what_computes_and_not_what_shows(tmp_path, monkeypat
 WORKER = """
 import json, os, sys, time
 from unlearnkit import stages
-from unlearnkit.plan import Run
+from unlearnkit.planned import Run
 
 def compute(run, folder, report):
     with open(sys.argv[2], "a") as log:
@@ -354,7 +353,7 @@ def test_a_killed_process_frees_its_run(local):
 TRAINER = """
 import json, os, sys
 from unlearnkit import stages
-from unlearnkit.plan import Run
+from unlearnkit.planned import Run
 
 stages.quieten()
 load = stages._load

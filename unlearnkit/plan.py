@@ -108,7 +108,8 @@ def _add_row(plan: Plan, models: Models, row: schema.RowParams) -> None:
             run = retain
         else:
             start = _start(plan, models, row.method, seed)
-            run = models.row(start, f"{line.label}{models.of_seed(seed)}", forget_split, unlearn, seed)
+            of_seed = "" if row.method == "base" else models.of_seed(seed)  # one base model for all seeds
+            run = models.row(start, f"{line.label}{of_seed}", forget_split, unlearn, seed)
         draws.append(Draw(seed, run, retain))
     plan.rows.append(dataclasses.replace(line, draws=tuple(draws)))
 
