@@ -51,7 +51,7 @@ def test_the_runs_of_a_grid(purpose, request):
             assert "sample_steps" not in spec
             continue
         assert spec["sample_steps"] == STEPS
-        assert spec["unlearn"]["training"] == row.training
+        assert spec["unlearn"]["training"].items() <= row.training.items()
         assert (row.training["steps"], row.training["epochs"]) == (12, None)
         assert spec["start"] == {"run": keys(made)["original model"]}
         assert (draw.seed, spec["seed"]) == (1, 1)

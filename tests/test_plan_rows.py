@@ -115,7 +115,7 @@ def test_each_method_has_its_own_learning_rate_and_steps(chosen):
             entry = entries[row.method]
             assert (row.training["learning_rate"], row.training["steps"]) == (entry["learning_rate"], entry["steps"])
             assert row.training["epochs"] is None
-            assert made.runs[row.draws[0].run].spec["unlearn"]["training"] == row.training
+            assert made.runs[row.draws[0].run].spec["unlearn"]["training"].items() <= row.training.items()
             assert row.collapsed == (row.method == "ga")
 
 
