@@ -52,9 +52,7 @@ def caption(plan: Plan) -> str:
 
 def read(result: Path) -> tuple[list[dict], list[dict]]:
     """(points, reference rows) of a folder that `write` made; two empty lists where there is none."""
-    found = tables.read_csv(result / "front.csv")
-    points = [point | {"selected": point["selected"] == "True"} for point in found]  # csv knows no bool
-    return points, tables.read_csv(result / "front_references.csv")
+    return tables.read_csv(result / "front.csv"), tables.read_csv(result / "front_references.csv")
 
 
 def _points(plan: Plan, base_model: str, wanted: list[str]) -> list[dict]:
