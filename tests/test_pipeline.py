@@ -105,7 +105,7 @@ def test_a_failed_row_is_shown_with_its_reason_and_the_others_go_on(finished, tm
     content, local = finished
     content = yaml.safe_load(yaml.safe_dump(content))
     content["rows"].append({"method": "flat_tv"})
-    content["unlearn"]["paper"]["max_length"] = 12  # too short for any pair: every method fails, the reference rows stay
+    content["unlearn"]["paper"]["max_length"] = 12  # too short for any pair: the methods fail
     content["profile"] = "failing"
     process = command(write(content, tmp_path), local)
     _, err = process.communicate(timeout=120)

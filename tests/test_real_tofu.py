@@ -2,7 +2,7 @@
 
 import pytest
 
-from unlearnkit import params, plan, runs, stages, tables
+from unlearnkit import params, plan, planned, runs, stages, tables
 
 pytestmark = pytest.mark.slow
 
@@ -13,10 +13,12 @@ def finished(real_data, tmp_path_factory, micro_params):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNLEARNKIT_LOCAL", str(tmp_path_factory.mktemp("local")))
         content = micro_params()
-        content["data"]["source"], content["selection"] = "local", None
+        content["data"] |= {"source": "local", "retain_authors": 44}
+        content["selection"] = None
         scratch = content["base_models"]["llama"]["scratch"]
         scratch["architecture"]["max_position_embeddings"] = 512
-        for training in (scratch["pretrain"], content["base_models"]["llama"]["finetune"], content["unlearn"]):
+        content["unlearn"] |= {"selected": None}
+        for training in (scratch["pretrain"], content["base_models"]["llama"]["finetune"], content["unlearn"]["paper"]):
             training |= {"max_length": 500, "steps": 1}
         content["evaluation"] |= {"max_length": 500, "max_new_tokens": 4}
         content["rows"] = [{"method": method} for method in ("original", "retain", "flat_kl")]
@@ -28,8 +30,9 @@ def finished(real_data, tmp_path_factory, micro_params):
 
 
 def test_every_question_of_every_set_is_scored(finished):
-    samples = tables.row_samples(finished.rows[2])
-    counts = {name: sum(sample["set"] == name for sample in samples) for name in plan.EVALUATED_SETS}
+    row = finished.rows[2]
+    samples = tables.draw_samples(finished, row, row.draws[0])
+    counts = {name: sum(sample["set"] == name for sample in samples) for name in planned.EVALUATED_SETS}
     assert counts == {"forget": 40, "retain": 400, "real_authors": 100, "world_facts": 117}
     for sample in samples:
         expected = 7 if sample["set"] in ("forget", "retain") else 4
@@ -39,8 +42,10 @@ def test_every_question_of_every_set_is_scored(finished):
 
 def test_one_step_was_taken_and_metrics_follow(finished):
     row = finished.rows[2]
-    assert runs.manifest(finished.runs[row.run])["optimiser_steps"] == 1
-    metrics = tables.row_metrics(finished, row)
+    draw = row.draws[0]
+    assert runs.manifest(finished.runs[draw.run])["optimiser_steps"] == 1
+    samples, retain = tables.draw_samples(finished, row, draw), tables.retain_samples(finished, row, draw)
+    metrics = tables.metrics(samples, retain, finished.params.data.retain_pool)
     assert metrics["forget_quality_n"] == metrics["forget_quality_m"] == 40
     assert 0 < metrics["forget_quality_p"] <= 1
 

@@ -13,7 +13,6 @@ import yaml
 
 from unlearnkit import front as fronts
 from unlearnkit import paths, report, runs, tables
-from unlearnkit.data import tofu
 from unlearnkit.errors import KitError
 from unlearnkit.params import parse, read
 from unlearnkit.plan import make
@@ -104,14 +103,3 @@ def front(plan: Plan) -> tuple[list[dict], list[dict]]:
     """(points, reference rows) of the fronts: this machine's, else the committed ones; empty where there are none."""
     own = fronts.folder(plan)
     return fronts.read(own if (own / "manifest.json").is_file() else fronts.folder(plan, "reference"))
-
-
-def other_splits(plan: Plan) -> dict[str, list[dict]]:
-    """Forget split -> the committed table of the same parameter file on that split."""
-    reference = tables.reference_folder(plan).with_name(plan.params.table)
-    found = {}
-    for split in tofu.FORGET_SPLITS:
-        rows = tables.read_csv(reference.with_name(f"{reference.name}_{split}") / "table.csv")
-        if rows:
-            found[split] = rows
-    return found

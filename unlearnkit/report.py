@@ -202,12 +202,12 @@ def write_figures(result: Path, caption: str) -> None:
     """All figures of a result folder, from its own files."""
     rows, seeds = read_rows(result), read_seeds(result)
     trajectories, ratios = read_trajectories(result), read_truth_ratios(result)
-    figures = {
-        "forget_quality_vs_model_utility": plots.forget_quality_vs_model_utility(rows, caption, seeds),
-        "truth_ratios": plots.truth_ratio_distributions(ratios, rows, caption),
-    }
+    figures = {"forget_quality_vs_model_utility": plots.forget_quality_vs_model_utility(rows, caption, seeds)}
+    for base_model in dict.fromkeys(row["base_model"] for row in rows if row["row"] in ratios):
+        figure = plots.truth_ratio_distributions(ratios, rows, caption, base_model)
+        figures[f"truth_ratios_{base_model}"] = figure
     own = [row for row in rows if row["setting"] is None]
-    six = [row for row in rows if row["setting"] == "paper"]
+    six = [row for row in rows if row["setting"] == "paper" or row["method"] == "retain"]
     for name, members in (("trajectories", own), ("trajectories_paper_setting", six)):
         if any(row["row"] in trajectories for row in members):
             figures[name] = plots.trajectories_over_steps(trajectories, members, caption)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from unlearnkit import paths, rescore, runs
 from unlearnkit.data import tofu
+from unlearnkit.data.tofu import FORGET_SPLITS
 from unlearnkit.errors import KitError, nearest
 from unlearnkit.metrics import clustered
 from unlearnkit.metrics.samples import item_id, retain_by_group, tofu_metrics, truth_ratios
@@ -31,6 +32,15 @@ def row_folder(name: str) -> str:
 def reference_folder(plan: Plan) -> Path:
     """Where our committed run of a table lies."""
     return paths.results("reference") / plan.params.profile / plan.result_name
+
+
+def other_splits(plan: Plan) -> dict[str, list[dict]]:
+    """Forget split -> the committed table of the same parameter file on that split, where there is one."""
+    folder = reference_folder(plan)
+    tables = {
+        split: read_csv(folder.with_name(f"{plan.params.table}_{split}") / "table.csv") for split in FORGET_SPLITS
+    }
+    return {split: found for split, found in tables.items() if found and split != plan.split}
 
 
 def samples_file(key: str, name: str = "samples.jsonl.gz") -> Path:

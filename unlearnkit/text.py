@@ -3,7 +3,7 @@
 A block is the head and the lines of one small table; `markdown` writes them all.
 """
 
-from unlearnkit import paths
+from unlearnkit import paths, tables
 from unlearnkit.captions import caption
 from unlearnkit.metrics.tofu import ks_level
 from unlearnkit.planned import Plan
@@ -201,6 +201,11 @@ def _markdown_table(lines: Block) -> list[str]:
     return [padded(lines[0]), rule, *map(padded, lines[1:])]
 
 
+def fractions(plan: Plan, found: list[dict]) -> Block:
+    """The larger forget sets beside this one; the paper prints the smallest alone. From the committed reference run."""
+    return _side_by_side(found, {plan.params.data.forget_split: found} | tables.other_splits(plan))
+
+
 def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
     """All small tables of a result, each with its heading."""
     parts = []
@@ -214,6 +219,8 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
         ]
         if len(plan.params.seeds) > 1:
             parts.append((f"{base_model}: median and range over {len(plan.params.seeds)} seeds", over_seeds(mine)))
+        if tables.other_splits(plan):
+            parts.append((f"{base_model}: other forget fractions, reference", fractions(plan, mine)))
         if of(found, base_model, variant=None):
             parts.append((f"{base_model}: as released, same learning rate and steps", variants(found, base_model)))
         for setting in ("selected", "paper"):
