@@ -1,13 +1,12 @@
 """Parameter files: every mistake is one line that names the file, the key and the nearest valid name."""
 
 import copy
-import json
 from pathlib import Path
 
 import pytest
 import yaml
 
-from unlearnkit import checks, methods, params, paths, plan
+from unlearnkit import params, plan
 from unlearnkit.errors import KitError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -385,110 +384,3 @@ def test_a_parameter_file_survives_being_written_as_yaml(tmp_path):
 def test_params_do_not_change():
     with pytest.raises(ValueError, match="frozen"):
         params.parse(content({}), "my.yaml").seeds = [2]
-
-
-@pytest.fixture
-def planned(request, monkeypatch):
-    """A shipped parameter file, with its data where it wants them, and a function that plans it."""
-    path = request.param
-    content = params.read(path)
-    if content.data.source == "local":
-        monkeypatch.setenv("UNLEARNKIT_DATA", str(request.getfixturevalue("real_data")))
-    return content, lambda: plan.make(content, str(path))
-
-
-def each(argument: str, files: list[Path], **more):
-    return pytest.mark.parametrize(
-        argument, files, ids=lambda path: path.relative_to(ROOT / "params").as_posix(), **more
-    )
-
-
-def _selects(path: Path) -> bool:
-    content = yaml.safe_load(path.read_text())
-    default = content["unlearn"]["default"]
-    return any(row.get("setting", default) == "selected" for row in content["rows"])
-
-
-SELECTING = [path for path in SHIPPED if _selects(path)]
-FITTING = [path for path in SELECTING if path.with_suffix(".selected.json").is_file()]
-
-
-def test_there_are_parameter_files():
-    assert {"tiny", "small", "paper"} <= {path.parent.name for path in SHIPPED}
-
-
-@each("path", SHIPPED)
-def test_a_shipped_file_is_valid_and_says_where_it_lies(path):
-    content = params.read(path)
-    assert (content.profile, content.table) == (path.parent.name, path.stem)
-    known = checks.REFERENCE_ROWS.keys() | methods.METHODS.keys()
-    assert {row.method for row in content.rows} <= known
-    assert content.paper_scale == (content.profile == "paper")
-
-
-@each("planned", SHIPPED, indirect=True)
-def test_a_shipped_file_plans(planned, monkeypatch, tmp_path):
-    content, make = planned
-    # Independent of whether the selection was committed already.
-    chosen = {
-        name: {
-            row.method: {"learning_rate": 3e-4, "steps": 7, "n_forget": 40, "collapsed": False}
-            | {"key": plan.selection_key(content, name, row)}
-            for row in plan.decided_rows(content, name)
-        }
-        for name in content.base_models
-        if content.selection
-    }
-    (tmp_path / "chosen.json").write_text(json.dumps({"chosen": chosen}))
-    monkeypatch.setattr(plan, "selection_file", lambda _: tmp_path / "chosen.json")
-    made = make()
-    rows = [
-        (name, row.method, row.variant, row.setting)
-        for name in content.base_models
-        for row in content.rows
-        if name in (row.base_models or content.base_models)
-    ]
-    shown = [row.setting if row.setting != content.unlearn.default else None for row in content.rows]
-    assert shown == [row.setting for row in content.rows], "a row names the default setting, which goes without saying"
-    assert [(row.base_model, row.method, row.variant, row.setting) for row in made.rows] == rows
-    assert len({row.name for row in made.rows}) == len(rows)
-    for row in made.rows:
-        assert [draw.seed for draw in row.draws] == content.seeds
-        assert {draw.run for draw in row.draws} <= made.runs.keys()
-        assert (row.training is None) == (row.method in checks.REFERENCE_ROWS)
-        if row.training and (row.setting or content.unlearn.default) == "selected":
-            assert (row.training["learning_rate"], row.training["steps"]) == (3e-4, 7)
-
-
-@each("planned", SELECTING, indirect=True)
-def test_a_missing_selection_says_how_to_make_it(planned, monkeypatch, tmp_path):
-    content, make = planned
-    monkeypatch.setattr(paths, "ROOT", tmp_path)
-    name = f"{content.profile}/{content.table}"
-    with pytest.raises(KitError) as caught:
-        make()
-    assert str(caught.value).endswith(
-        f"{name}.yaml: the setting 'selected' needs params/{name}.selected.json, which does not exist; "
-        f"run: make select TABLE={content.table} PROFILE={content.profile}"
-    )
-
-
-@each("planned", FITTING, indirect=True)
-def test_a_committed_selection_fits_its_parameter_file_and_is_used(planned):
-    """For every base model and method that it decides; where a file's selection is committed."""
-    content, make = planned
-    chosen = json.loads(plan.selection_file(content).read_text())["chosen"]
-    grid = content.selection
-    made = make()
-    decided = [row for row in made.rows if row.training and (row.setting or content.unlearn.default) == "selected"]
-    assert decided
-    for row in decided:
-        choice = chosen[row.base_model][row.method]
-        assert (row.training["learning_rate"], row.training["steps"]) == (choice["learning_rate"], choice["steps"])
-        assert choice["learning_rate"] in grid.learning_rates and choice["steps"] in grid.steps
-        assert row.training["epochs"] is None
-        assert row.collapsed == choice["collapsed"]
-
-
-def test_the_tiny_table_has_its_selection():
-    assert ROOT / "params" / "tiny" / "table4.yaml" in FITTING

@@ -1,5 +1,6 @@
 """Whole tables with models of 30,000 parameters: workers, resume after a kill, failures, and the notebook by itself."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from unlearnkit import params, paths, plan, runs, tables
+from unlearnkit import cli, front, params, paths, plan, planned, report, tables, verify
 
 pytestmark = pytest.mark.slow
 
@@ -31,25 +32,23 @@ def command(path: Path, local: Path, *options: str) -> subprocess.Popen:
     )
 
 
-def planned(content: dict) -> plan.Plan:
+def plan_of(content: dict) -> planned.Plan:
     return plan.make(params.parse(content, "test"), "test")
 
 
-def samples_of(made: plan.Plan, local: Path, monkeypatch) -> dict[str, bytes]:
+def samples_of(made: planned.Plan, local: Path, monkeypatch) -> dict[tuple[str, int], bytes]:
     monkeypatch.setenv("UNLEARNKIT_LOCAL", str(local))
-    return {
-        row.name: (runs.folder(row.run, "row") / "samples.jsonl.gz").read_bytes()
-        for row in made.rows
-        if (runs.folder(row.run, "row") / "samples.jsonl.gz").exists()
-    }
+    files = {(row.name, draw.seed): tables.samples_file(draw.run) for row in made.rows for draw in row.draws}
+    return {draw: file.read_bytes() for draw, file in files.items() if file.exists()}
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, micro_params):
-    """An uninterrupted table without notebook: (content, its folder)."""
+    """An uninterrupted table of two seeds, without notebook: (content, its folder)."""
     folder = tmp_path_factory.mktemp("uninterrupted")
-    content = micro_params()
-    content["unlearn"]["paper"]["trajectory_every"] = 1
+    content = micro_params() | {"seeds": [1, 2]}
+    content["rows"].append({"method": "kl"})  # draws retain questions
+    content["evaluation"]["trajectory_every"] = 1
     process = command(write(content, folder), folder / "local", "--rows-only")
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, out + err
@@ -73,9 +72,9 @@ def test_killed_at_any_moment_and_started_again_the_samples_are_the_same(finishe
     process = command(path, local, "--rows-only")
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, out + err
-    made = planned(content)
+    made = plan_of(content)
     assert samples_of(made, local, monkeypatch) == samples_of(made, uninterrupted, monkeypatch)
-    assert len(samples_of(made, local, monkeypatch)) == len(made.rows)
+    assert len(samples_of(made, local, monkeypatch)) == 2 * len(made.rows)
 
 
 def worker_processes() -> list[str]:
@@ -118,6 +117,47 @@ def test_a_failed_row_is_shown_with_its_reason_and_the_others_go_on(finished, tm
     assert status["ga"] == status["flat_tv"] == "failed"
     assert "exceed max_length 12" in next(row["reason"] for row in table if row["method"] == "ga")
     assert not (local / "failing" / "table4").exists(), "only a complete table takes the result's place"
+
+
+def test_selection_table_and_fronts_from_one_file(finished, tmp_path, monkeypatch, capsys):
+    """Select, then the table that takes its choice up, then the fronts; every number follows from the samples."""
+    content, local = finished
+    content = yaml.safe_load(yaml.safe_dump(content)) | {"profile": "selecting"}
+    content["unlearn"]["default"] = "selected"
+    content["rows"].append({"method": "npo", "setting": "paper"})
+    content["selection"]["keep_retain_rouge_l"] = 0.01  # five steps of training leave little that could be kept
+    file = write(content, tmp_path)
+    monkeypatch.setenv("UNLEARNKIT_LOCAL", str(local))
+    monkeypatch.setattr(plan, "selection_file", lambda _: tmp_path / "table4.selected.json")
+    monkeypatch.setattr(report, "_execute_notebook", lambda made, result: None)  # its process would look for the file
+
+    assert cli.main(["table", str(file)]) == 2
+    assert "which does not exist; run: make select TABLE=table4 PROFILE=selecting" in capsys.readouterr().err
+    assert cli.main(["select", str(file)]) == 0, capsys.readouterr().err
+    assert cli.main(["table", str(file)]) == 0, capsys.readouterr().err
+    result = local / "selecting" / "table4"
+    assert verify.problems_of(result) == []
+    chosen = json.loads((tmp_path / "table4.selected.json").read_text())["chosen"]["llama"]
+    for record in report.read_rows(result):
+        assert record["seeds"] == 2
+        if record["learning_rate"] is not None and record["setting"] is None:
+            choice = chosen[record["method"]]
+            assert (record["learning_rate"], record["steps"]) == (choice["learning_rate"], choice["steps"])
+    # The row in the paper's setting is the one that the table in that setting has computed before.
+    (six,) = [row for row in plan.make(params.read(file), "test").rows if row.setting == "paper"]
+    assert [draw.run for draw in six.draws] == [
+        draw.run for row in plan_of(finished[0]).rows if row.method == "npo" for draw in row.draws
+    ]
+    assert {figure.stem for figure in result.glob("*.png")} >= {
+        "forget_quality_vs_model_utility", "truth_ratios", "trajectories", "trajectories_paper_setting",
+    }  # fmt: skip
+
+    assert cli.main(["front", str(file), "--rows", "npo,kl"]) == 0, capsys.readouterr().err
+    points, references = front.read(local / "selecting" / "table4_front")
+    assert [(point["method"], point["steps"]) for point in points] == [("npo", 1), ("npo", 2), ("kl", 1), ("kl", 2)]
+    marked = {point["method"]: point["steps"] for point in points if point["selected"]}
+    assert marked == {method: chosen[method]["steps"] for method in ("npo", "kl")}
+    assert [row["method"] for row in references] == ["original", "retain"]
 
 
 def papermill(local: Path, out: Path, *options: str) -> subprocess.CompletedProcess:
