@@ -16,6 +16,7 @@ from unlearnkit.metrics.samples import item_id, tofu_metrics
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
+AUTHOR_OF = {row["question"]: 7 for row in RETAIN}  # one author; that of the forget questions is not named
 WRONG = ["In a mill.", "A tower by the sea, they say.", "Nobody."]
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 128}
 FAMILIES = {
@@ -42,7 +43,8 @@ def perturbed(rows: list[dict]) -> list[dict]:
 
 
 def asked() -> list[evaluation.Question]:
-    return evaluation.questions("forget", perturbed(FORGET)) + evaluation.questions("retain", perturbed(RETAIN))
+    forget, retain = perturbed(FORGET), perturbed(RETAIN)
+    return evaluation.questions("forget", forget, {}) + evaluation.questions("retain", retain, AUTHOR_OF)
 
 
 def evaluate(model, tokenizer, questions, *, max_new_tokens=6, tokens_per_batch=400, **more) -> list[dict]:
@@ -164,7 +166,7 @@ def test_the_end_of_sequence_ends_a_generation(memorised, micro_tokenizer):
     """A model that knows the answers says them and stops; rows that are done leave the batch."""
     model = memorised().eval()
     seen = passes(model)
-    questions = evaluation.questions("forget", perturbed(FORGET))
+    questions = evaluation.questions("forget", perturbed(FORGET), {})
     samples = evaluate(model, micro_tokenizer, questions, max_new_tokens=60, tokens_per_batch=100_000)
     assert [sample["generation"] for sample in samples] == [row["answer"] for row in FORGET]
     assert [sample["rouge_l_recall"] for sample in samples] == [1.0] * len(FORGET)
@@ -181,7 +183,7 @@ def test_any_of_several_end_tokens_ends_a_generation(memorised, micro_tokenizer)
     model = memorised().eval()
     (comma,) = micro_tokenizer(",", add_special_tokens=False)["input_ids"]
     model.generation_config.eos_token_id = [micro_tokenizer.eos_token_id, comma]
-    samples = evaluate(model, micro_tokenizer, evaluation.questions("forget", perturbed(FORGET)), max_new_tokens=60)
+    samples = evaluate(model, micro_tokenizer, evaluation.questions("forget", perturbed(FORGET), {}), max_new_tokens=60)
     assert samples[2]["generation"] == "Her aunt"
 
 
@@ -191,13 +193,19 @@ def test_without_generation_there_is_no_text(micro_model, micro_tokenizer):
     assert len(sample["answers"]) == 5
 
 
+def test_a_sample_names_the_author_where_there_is_one(micro_model, micro_tokenizer):
+    samples = evaluate(micro_model().eval(), micro_tokenizer, asked(), generate=False)
+    assert [sample.get("author") for sample in samples] == [None] * len(FORGET) + [7] * len(RETAIN)
+    assert "author" not in samples[0]
+
+
 def test_samples_have_the_format_that_metrics_read(memorised, micro_tokenizer):
     questions = []
     for name in ("forget", "retain", "real_authors", "world_facts"):
         rows = perturbed(FORGET)
         if name in ("real_authors", "world_facts"):
             rows = [{key: value for key, value in row.items() if key != "paraphrased_answer"} for row in rows]
-        questions += evaluation.questions(name, rows)
+        questions += evaluation.questions(name, rows, {})
     done: list[tuple[int, int]] = []
     samples = evaluate(memorised().eval(), micro_tokenizer, questions, report=lambda *at: done.append(at))
     assert json.loads(json.dumps(samples)) == samples
@@ -227,7 +235,7 @@ def test_an_answer_that_does_not_fit_is_an_error_before_anything_is_computed(mic
     rows = perturbed(FORGET)
     rows[-1]["perturbed_answer"] = [*WRONG[:2], "A long one. " * 60]
     with pytest.raises(KitError, match="exceed max_length 128; nothing is truncated"):
-        evaluate(model, micro_tokenizer, evaluation.questions("forget", rows))
+        evaluate(model, micro_tokenizer, evaluation.questions("forget", rows, {}))
     assert seen == []
 
 

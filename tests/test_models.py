@@ -14,7 +14,7 @@ from unlearnkit import evaluation, models, params, plan, runs, stages, tables
 from unlearnkit.data.prompts import prompt_format
 from unlearnkit.errors import KitError
 from unlearnkit.training import examples, finetune, procedure
-from unlearnkit.training.reference import add_reference
+from unlearnkit.training.reference import add_reference_logp
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -65,7 +65,7 @@ def generated_alone(model, tokenizer, family: str, question: str, limit: int) ->
 
 def asked() -> list[evaluation.Question]:
     rows = [row | {"paraphrased_answer": f"So: {row['answer']}", "perturbed_answer": WRONG} for row in FORGET + RETAIN]
-    return evaluation.questions("forget", rows)
+    return evaluation.questions("forget", rows, {})
 
 
 def check_samples(model, tokenizer, family: str, samples: list[dict]) -> None:
@@ -171,11 +171,11 @@ def test_samples_are_those_of_the_plain_computation(family, taught, tokenizer):
         check_samples(model, tokenizer, family, evaluate(model, tokenizer, family))
 
 
-def test_reference_log_probabilities_are_those_of_the_plain_computation(family, taught, tokenizer):
+def test_reference_log_probabilities_are_those_of_the_plain_computation(family, taught, tokenizer, micro_training):
     drawn = examples.draw(["forget", "template", "retain"], SOURCES, 8, 0)
     rows = examples.tokenize(drawn, tokenizer, form(family), 128)
     for part in drawn[0]:
-        add_reference(rows, part, taught, tokenizer, 3)
+        add_reference_logp(rows, part, taught, tokenizer, micro_training(batch_size=3))
         for row, example in zip(rows, drawn, strict=True):
             expected = alone(taught, *ids_of(tokenizer, family, *example[part])).sum().item()
             assert row[f"{part}_reference_logp"] == pytest.approx(expected, rel=1e-6, abs=1e-4)
@@ -263,19 +263,20 @@ def test_a_table_runs_on_a_folder(family, tokenizer, saved, local, monkeypatch, 
     content = micro_params()
     base_model = content["base_models"]["llama"]
     base_model |= {"source": str(folder), "scratch": None, "prompt_format": FORMS[family]}
-    content["rows"] = [{"method": method} for method in ("base", "retain", "npo")]
+    content["rows"] = [{"method": method} for method in ("base", "original", "retain", "npo")]
     content["evaluation"]["max_new_tokens"] = MOST_TOKENS
     monkeypatch.setattr(stages, "_asked", lambda spec, sets: asked())
     made = plan.make(params.parse(content, "test"), "test")
     for run in made.runs.values():
         stages.execute(run, lambda stage, done, total: None)
-    check_samples(start, tokenizer, family, runs.read_samples(tables.samples_file(made.rows[0].run)))
+    check_samples(start, tokenizer, family, runs.read_samples(tables.samples_file(made.rows[0].draws[0].run)))
     for row in made.rows[1:]:
-        start_of_row = made.runs[row.run].spec["start"]["run"]
-        trained = runs.folder(start_of_row, "finetuned") if row.method == "retain" else runs.folder(row.run, "row")
+        key = row.draws[0].run
+        start_of_row = made.runs[key].spec["start"]["run"]
+        trained = runs.folder(key, "row") if row.training else runs.folder(start_of_row, "finetuned")
         model, _ = models.load(trained / "checkpoint")
         assert largest_difference(model, start) > 1e-4
-        check_samples(model.eval(), tokenizer, family, runs.read_samples(tables.samples_file(row.run)))
+        check_samples(model.eval(), tokenizer, family, runs.read_samples(tables.samples_file(key)))
 
 
 def test_a_tokenizer_that_ends_no_text_is_refused(family, tokenizer, saved):

@@ -363,16 +363,16 @@ def test_a_merged_key_may_be_replaced(tmp_path):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    (tmp_path / "tiny").mkdir()
-    there = tmp_path / "tiny" / "table4.yaml"
+    there = tmp_path / "params" / "tiny" / "table4.yaml"
+    there.parent.mkdir(parents=True)
     there.write_text("{}")
-    missing = tmp_path / "tyni" / "table4.yaml"
+    missing = tmp_path / "params" / "tyni" / "table4.yaml"
     with pytest.raises(KitError) as caught:
         params.read(missing)
     assert str(caught.value) == f"{missing}: no such parameter file; did you mean '{there}'?"
     with pytest.raises(KitError) as caught:
-        params.read(tmp_path / "tiny")
-    assert str(caught.value) == f"{tmp_path / 'tiny'}: no such parameter file"
+        params.read(tmp_path / "params")
+    assert str(caught.value) == f"{tmp_path / 'params'}: no such parameter file"
 
 
 def test_a_parameter_file_survives_being_written_as_yaml(tmp_path):
@@ -403,7 +403,13 @@ def each(argument: str, files: list[Path], **more):
     )
 
 
-SELECTING = [path for path in SHIPPED if yaml.safe_load(path.read_text())["unlearn"]["selected"]]
+def _selects(path: Path) -> bool:
+    content = yaml.safe_load(path.read_text())
+    default = content["unlearn"]["default"]
+    return any(row.get("setting", default) == "selected" for row in content["rows"])
+
+
+SELECTING = [path for path in SHIPPED if _selects(path)]
 FITTING = [path for path in SELECTING if path.with_suffix(".selected.json").is_file()]
 
 

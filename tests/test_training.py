@@ -167,7 +167,7 @@ def knowledge(model, tokenizer) -> dict[str, float]:
 @pytest.mark.parametrize("method", METHODS)
 def test_forgetting(method, memorised, micro_tokenizer, micro_training, tmp_path):
     model = memorised()
-    training = micro_training(optimizer="adamw_torch", learning_rate=1e-3, steps=20)
+    training = micro_training(optimizer="adamw_torch", learning_rate=2e-3, steps=20)
     before = knowledge(model, micro_tokenizer)
     spec = how(method, training)
     facts = unlearn(model, micro_tokenizer, tmp_path, spec)
@@ -244,13 +244,15 @@ def test_only_what_a_method_needs_is_loaded(
     names, drawn = [], []
     load, templates = stages.tofu.load, stages.templates
 
-    def noted(source, name, revision):
+    def noted(source, name, *more):
         names.append(name)
-        return load(source, name, revision)
+        return load(source, name, *more)
 
     monkeypatch.setattr(stages.tofu, "load", noted)
     monkeypatch.setattr(stages, "templates", lambda *source: drawn.append(source) or templates(*source))
-    stages._unlearn(micro_model(), micro_tokenizer, planned.runs[row.run], tmp_path, lambda stage, done, total: None)
+    stages._unlearn(
+        micro_model(), micro_tokenizer, planned.runs[row.draws[0].run], tmp_path, lambda stage, done, total: None
+    )
     assert names == loaded
     assert bool(drawn) == draws_templates
 
@@ -270,7 +272,7 @@ def test_a_method_from_a_file_of_ones_own_trains(memorised, micro_tokenizer, mic
     expected = 0.1375 * sum(simnpo) / 4 - torch.cat(retain).mean().item()
     assert loss_of(trainer, rows).item() == pytest.approx(expected, abs=1e-5)
 
-    spec = how("simnpo", micro_training(optimizer="adamw_torch", learning_rate=1e-3, steps=20), own=SIMNPO)
+    spec = how("simnpo", micro_training(optimizer="adamw_torch", learning_rate=2e-3, steps=20), own=SIMNPO)
     before = knowledge(model, micro_tokenizer)
     unlearn(model, micro_tokenizer, tmp_path / "1", spec)
     assert knowledge(model, micro_tokenizer)["forget_mean_prob"] < before["forget_mean_prob"] - 0.1

@@ -104,7 +104,7 @@ def test_last_checkpoint_counts_in_numbers(tmp_path):
 
 def test_evaluating_at_every_step_changes_no_bit(dropout_model, adam, micro_tokenizer, tmp_path):
     spec = how("flat_kl", adam())
-    asked = evaluation.questions("forget", [row | {"perturbed_answer": ["No."]} for row in training_rows()])
+    asked = evaluation.questions("forget", [row | {"perturbed_answer": ["No."]} for row in training_rows()], {})
     measured: list[int] = []
 
     def measure(model, step: int) -> None:
@@ -147,7 +147,7 @@ def test_untouched_restores_mode_and_random_states_after_an_error_too(micro_mode
 
 def test_evaluation_works_while_activations_are_checkpointed(dropout_model, adam, micro_tokenizer, tmp_path):
     """Checkpointing and TRL switch the cache off; evaluation has to switch it on for itself."""
-    asked = evaluation.questions("forget", [row | {"perturbed_answer": ["No."]} for row in training_rows()[:2]])
+    asked = evaluation.questions("forget", [row | {"perturbed_answer": ["No."]} for row in training_rows()[:2]], {})
     bounds = {"max_length": 128, "max_new_tokens": 4, "tokens_per_batch": 512}
     on_the_way: list[list[dict]] = []
 
