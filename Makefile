@@ -35,10 +35,10 @@ help:
 	@echo "unlearnkit: regenerates tables of papers on LLM unlearning; this version: Table 4 of FLAT"
 	@echo
 	@echo "  make setup        create $(VENV) (2 to 5 min and 2 GB of disk; with an NVIDIA GPU several GB more)"
-	@echo "  make table4       one table, table1 ... table10 (tiny: 5 min on 2 cores; finished rows cost nothing)"
+	@echo "  make table4       one table, table1 ... table10 (tiny: 14 min on 2 cores; finished rows cost nothing)"
 	@echo "  make all          every table of the profile (tiny: the sum of the above; small: hours; paper: GPU days)"
 	@echo "  make notebook     open the notebooks in JupyterLab (no cost; also: make lab)"
-	@echo "  make select       choose learning rate and last step for TABLE=table4 (tiny: 5 min on 2 cores)"
+	@echo "  make select       choose learning rate and last step of each method, TABLE=table4 (tiny: 20 min on 2 cores)"
 	@echo "  make front        draw forget quality against utility over the grid of TABLE=table4 (tiny: 7 min a base model)"
 	@echo "  make reference    copy finished results of TABLE=table4 to results/reference (seconds; needs a clean git tree)"
 	@echo "  make verify       recompute the committed results from their samples (seconds)"
@@ -50,6 +50,7 @@ help:
 	@echo "  make clean        show what would be deleted: results/local only; with YES=1 delete it"
 	@echo
 	@echo "  PROFILE=tiny|small|paper (now: $(PROFILE))   ROWS=npo,flat_kl   MODEL=llama   WORKERS=2   FRESH=1 (recompute)"
+	@echo "  SPLIT=forget05|forget10 (table, reference: the larger forget sets)   FRONT=1 (reference: the fronts)"
 	@echo "  tables of profile $(PROFILE): $(or $(strip $(TABLES)),none)"
 
 setup: $(STAMP)

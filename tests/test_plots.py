@@ -14,6 +14,7 @@ from unlearnkit.errors import KitError
 from unlearnkit.methods import METHODS
 from unlearnkit.metrics.tofu import ks_exact_p
 from unlearnkit.plan import REFERENCE_ROWS
+from unlearnkit.plots.labels import write_labels
 from unlearnkit.plots.style import FLOOR, OWN, SMALL, row_name, styles_of
 
 ROOT = Path(__file__).parents[1]
@@ -238,6 +239,31 @@ def test_labels_of_a_whole_table_do_not_overlap() -> None:
     assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
     frame = figure.axes[0].get_window_extent()
     assert all(frame.x0 <= box.x0 and box.x1 <= frame.x1 for box in boxes)
+
+
+def test_a_long_label_leaves_its_own_marker_free() -> None:
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import Affine2D, Bbox
+
+    axes = Figure(figsize=(5, 2)).subplots()
+    for low in range(-6, 7):  # a thin obstacle right of the marker, at several heights
+        places = [(60.0, 72.0)]
+        write_labels(axes, places, [("the name of a method, very long", "black")], [(64, 72 + low, 400, 73 + low)])
+        box = axes.texts[-1].get_window_extent().transformed(Affine2D().scale(72 / axes.get_figure().dpi))
+        assert not box.overlaps(Bbox.from_bounds(60 - 3.5, 72 - 3.5, 7, 7)), low
+
+
+def test_a_collapsed_point_does_not_press_the_fronts_together() -> None:
+    def tried(steps: int, p: float, utility: float, **more) -> dict:
+        return row("npo", p, utility, learning_rate=1e-4, steps=steps, selected=False) | more
+
+    points = [tried(5, 1e-4, 0.60), tried(10, 0.1, 0.56), tried(20, 1e-5, 0.01, status="collapsed")]
+    figure = plots.fronts(points, [row("original", p_of(20), 0.62), row("retain", 1.0, 0.61)], "llama", CAPTION)
+    (axes,) = figure.axes
+    x = by_gid(axes)["llama/npo, lr 0.0001"].get_xdata()
+    assert list(x) == pytest.approx([0.60, 0.56, 0.53])
+    assert axes.get_xlim()[0] > 0.5
+    assert "Utility below 0.53: drawn there, at the left edge." in caption_of(figure)
 
 
 def test_one_panel_per_base_model() -> None:

@@ -1,6 +1,7 @@
 """Where each method can get to: forget quality (p, log scale) against model utility over learning rates and steps.
 One small panel per method, all with the same axes and all other methods' points in grey behind: a method whose
-points lie on the upper right edge of the grey cloud is on the front. p below FLOOR is drawn at the floor."""
+points lie on the upper right edge of the grey cloud is on the front. p below FLOOR is drawn at the floor, a collapsed
+point's utility far below the others' at the left edge."""
 
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from unlearnkit.plots.style import (
     row_name,
     styles_of,
 )
-from unlearnkit.plots.tradeoff import UTILITY
+from unlearnkit.plots.tradeoff import UTILITY, left_edge
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,6 +52,9 @@ def fronts(points: list[dict], references: list[dict], base_model: str, caption:
         choices = nearest(base_model, have) if have else ""
         raise KitError(f"figure of fronts: no points of base model '{base_model}'{choices}")
     marks = [row for row in references if row["base_model"] == base_model and _has_both(row)]
+    left = left_edge(drawn + marks)
+    notes = _notes(mine, drawn, left)
+    drawn = [point | {UTILITY: max(point[UTILITY], left)} for point in drawn]
     methods = list(dict.fromkeys(point["method"] for point in drawn))
     rates, steps = (sorted({point[axis] for point in drawn}) for axis in ("learning_rate", "steps"))
     styles = styles_of(points)
@@ -74,7 +78,7 @@ def fronts(points: list[dict], references: list[dict], base_model: str, caption:
             axes.set_xlabel("model utility")
         figure.supylabel("forget quality, p", fontsize=9)
         figure.legend(handles=_legend(drawn, marks, rates), loc="outside upper left", ncols=4, handlelength=1.5)
-        add_caption(figure, caption, _notes(mine, drawn, steps))
+        add_caption(figure, caption, notes)
     return figure
 
 
@@ -162,10 +166,13 @@ def _legend(drawn: list[dict], marks: list[dict], rates: list[float]) -> list["L
     return handles
 
 
-def _notes(mine: list[dict], drawn: list[dict], steps: list[int]) -> list[str]:
+def _notes(mine: list[dict], drawn: list[dict], left: float) -> list[str]:
+    steps = sorted({point["steps"] for point in drawn})
     notes = [f"Larger markers along a line: more steps ({', '.join(map(str, steps))})."] if len(steps) > 1 else []
     if any(point["forget_quality_p"] < FLOOR for point in drawn):
         notes.append(f"Triangle: p is under {FLOOR:g}, drawn there.")
+    if any(point[UTILITY] < left for point in drawn):
+        notes.append(f"Utility below {left:.2g}: drawn there, at the left edge.")
     missing = [point["printed_as"] for point in mine if not _has_both(point)]
     if missing:
         counts = (f"{name} ({missing.count(name)})" for name in dict.fromkeys(missing))

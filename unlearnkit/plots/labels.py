@@ -89,14 +89,14 @@ def _spots(
     """The best places for one label as if it were the only one, best first."""
     place = places[index]
     rest = [other for at, other in enumerate(places) if at != index]
-    markers = [_around(other, (2 * MARKER, 2 * MARKER)) for other in rest]
+    own, *markers = (_around(other, (2 * MARKER, 2 * MARKER)) for other in (place, *rest))
     spots = []
     for distance in DISTANCES:
         for angle in DIRECTIONS:
             box = _around(_beside(place, size, angle, distance), size)
             leader = (place, _nearest(place, box)) if distance >= LEADER_FROM else None
             cost = distance + (0 if box[0] >= place[0] else 2) + 40 * _outside(box, frame)
-            cost += sum(40 + area for other in (*markers, *obstacles) if (area := _overlap(box, other)))
+            cost += sum(40 + area for other in (own, *markers, *obstacles) if (area := _overlap(box, other)))
             nearer = sum(_away(other, box) < _away(place, box) + 1 for other in rest)
             cost += nearer * (8 if leader else 25)
             if leader:
@@ -207,5 +207,7 @@ def _outside(box: Box, frame: Box) -> float:
 def _crosses(line: tuple[Point, Point], box: Box) -> bool:
     """Whether the line passes through the box, looked at in 13 places."""
     (x0, y0), (x1, y1) = line
+    if max(x0, x1) <= box[0] or min(x0, x1) >= box[2] or max(y0, y1) <= box[1] or min(y0, y1) >= box[3]:
+        return False
     shares = [step / 12 for step in range(13)]
     return any(box[0] < x0 + s * (x1 - x0) < box[2] and box[1] < y0 + s * (y1 - y0) < box[3] for s in shares)

@@ -84,15 +84,15 @@ def _notes(rows: list[dict], draws: dict[str, list[dict]]) -> list[str]:
         notes.append("Large: the row of the table. Small: every seed. Thin lines: from the lowest to the highest seed.")
     if any(row["forget_quality_p"] < FLOOR for row in rows):
         notes.append(f"Triangle below: p is under {FLOOR:g}, drawn there.")
-    if any(row[UTILITY] < _left(members) for members in base_models(rows).values() for row in members):
+    if any(row[UTILITY] < left_edge(members) for members in base_models(rows).values() for row in members):
         notes.append("Triangle on the left: the utility (MU) is lower, drawn at the edge.")
     return notes
 
 
-def _left(rows: list[dict]) -> float:
+def left_edge(rows: list[dict]) -> float:
     """The lowest utility of one panel's axis: at most half the span of the others lies below them."""
     utilities = [row[UTILITY] for row in rows]
-    others = [row[UTILITY] for row in rows if row["method"] != "base" and row["status"] != "collapsed"] or utilities
+    others = [row[UTILITY] for row in rows if row["method"] != "base" and row.get("status") != "collapsed"] or utilities
     return max(min(utilities), min(others) - (max(others) - min(others)) / 2)
 
 
@@ -105,7 +105,7 @@ def _scales(axes: "Axes", base_model: str, rows: list[dict], draws: dict[str, li
     import seaborn
 
     every = [*rows, *(one for row in rows for one in draws.get(row_name(row), ()))]
-    x, y = zip(*(_point(one, _left(rows)) for one in every), strict=True)
+    x, y = zip(*(_point(one, left_edge(rows)) for one in every), strict=True)
     margin = 0.09 * (max(x) - min(x)) or 0.02
     axes.set_xlim(min(x) - margin, max(x) + margin)
     p_axis(axes, lowest=min(y))
@@ -142,7 +142,7 @@ def _levels(axes: "Axes", rows: list[dict]) -> None:
 
 
 def _points(axes: "Axes", rows: list[dict], styles: dict, draws: dict[str, list[dict]]) -> None:
-    left = _left(rows)
+    left = left_edge(rows)
     points = [_point(row, left) for row in rows]
     places = places_of(axes, points)
     shifts = side_by_side(axes, places)
