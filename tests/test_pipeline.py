@@ -48,7 +48,7 @@ def finished(tmp_path_factory, micro_params):
     folder = tmp_path_factory.mktemp("uninterrupted")
     content = micro_params() | {"seeds": [1, 2]}
     content["rows"].append({"method": "kl"})  # draws retain questions
-    content["evaluation"]["trajectory_every"] = 1
+    content["unlearn"]["paper"]["trajectory_every"] = content["unlearn"]["selected"]["trajectory_every"] = 1
     process = command(write(content, folder), folder / "local", "--rows-only")
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, out + err
@@ -119,15 +119,20 @@ def test_a_failed_row_is_shown_with_its_reason_and_the_others_go_on(finished, tm
     assert not (local / "failing" / "table4").exists(), "only a complete table takes the result's place"
 
 
-def test_selection_table_and_fronts_from_one_file(finished, tmp_path, monkeypatch, capsys):
+def test_selection_table_and_fronts_from_one_file(micro_params, local, tmp_path, monkeypatch, capsys):
     """Select, then the table that takes its choice up, then the fronts; every number follows from the samples."""
-    content, local = finished
-    content = yaml.safe_load(yaml.safe_dump(content)) | {"profile": "selecting"}
+    content = micro_params() | {"profile": "selecting", "seeds": [1, 2]}
     content["unlearn"]["default"] = "selected"
+    for name in ("selected", "paper"):
+        content["unlearn"][name]["trajectory_every"] = 1
+    content["rows"] = [{"method": name} for name in ("original", "retain", "retain_2", "npo", "kl")]
     content["rows"].append({"method": "npo", "setting": "paper"})
-    content["selection"]["keep_retain_rouge_l"] = 0.01  # five steps of training leave little that could be kept
+    # An original that says something: there must be something to keep.
+    base_model = content["base_models"]["llama"]
+    for training in (base_model["scratch"]["pretrain"], base_model["finetune"]):
+        training["steps"] = 100
+    content["evaluation"]["max_new_tokens"] = 8
     file = write(content, tmp_path)
-    monkeypatch.setenv("UNLEARNKIT_LOCAL", str(local))
     monkeypatch.setattr(plan, "selection_file", lambda _: tmp_path / "table4.selected.json")
     monkeypatch.setattr(report, "_execute_notebook", lambda made, result: None)  # its process would look for the file
 
@@ -143,14 +148,9 @@ def test_selection_table_and_fronts_from_one_file(finished, tmp_path, monkeypatc
         if record["learning_rate"] is not None and record["setting"] is None:
             choice = chosen[record["method"]]
             assert (record["learning_rate"], record["steps"]) == (choice["learning_rate"], choice["steps"])
-    # The row in the paper's setting is the one that the table in that setting has computed before.
-    (six,) = [row for row in plan.make(params.read(file), "test").rows if row.setting == "paper"]
-    assert [draw.run for draw in six.draws] == [
-        draw.run for row in plan_of(finished[0]).rows if row.method == "npo" for draw in row.draws
-    ]
-    assert {figure.stem for figure in result.glob("*.png")} >= {
-        "forget_quality_vs_model_utility", "truth_ratios", "trajectories", "trajectories_paper_setting",
-    }  # fmt: skip
+    figures = " ".join(figure.stem for figure in result.glob("*.png"))
+    for name in ("forget_quality_vs_model_utility", "truth_ratios", "trajectories", "trajectories_paper_setting"):
+        assert name in figures
 
     assert cli.main(["front", str(file), "--rows", "npo,kl"]) == 0, capsys.readouterr().err
     points, references = front.read(local / "selecting" / "table4_front")
