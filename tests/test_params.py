@@ -370,8 +370,8 @@ def test_a_file_that_is_not_there(tmp_path):
         params.read(missing)
     assert str(caught.value) == f"{missing}: no such parameter file; did you mean '{there}'?"
     with pytest.raises(KitError) as caught:
-        params.read(tmp_path / "params")
-    assert str(caught.value) == f"{tmp_path / 'params'}: no such parameter file"
+        params.read(tmp_path / "nowhere" / "else" / "params")
+    assert str(caught.value) == f"{tmp_path / 'nowhere' / 'else' / 'params'}: no such parameter file"
 
 
 def test_a_parameter_file_survives_being_written_as_yaml(tmp_path):
