@@ -190,6 +190,9 @@ def test_what_was_chosen_for_other_rows_stays(made):
         if choice["commit"] != "an earlier one"
     ]
     assert anew == ["llama/npo"]
+    assert {name: choices.keys() for name, choices in second["chosen"].items()} == {
+        name: choices.keys() for name, choices in first["chosen"].items()
+    }
     assert second["chosen"]["llama"]["npo"] == first["chosen"]["llama"]["npo"]
     assert {f"{p['base_model']}/{p['method']}" for p in second["points"] if "earlier" not in p} == {"llama/npo"}
     assert [{k: v for k, v in p.items() if k != "earlier"} for p in second["points"]] == first["points"]

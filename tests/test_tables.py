@@ -9,8 +9,8 @@ import pytest
 
 from unlearnkit import params, plan, runs, tables
 from unlearnkit.errors import KitError
+from unlearnkit.metrics import clustered
 from unlearnkit.metrics.samples import tofu_metrics
-from unlearnkit.metrics.tofu import forget_quality
 
 ROWS = ("base", "original", "retain", "retain_2", "ga", "npo", "flat_kl")
 
@@ -77,23 +77,23 @@ def test_a_draw_has_the_metrics_of_its_samples(with_one):
     assert found["original"] | {"steps": None, "learning_rate": None, "unlearning_seconds": None} == found["original"]
 
 
-def test_forget_quality_by_author_is_of_the_same_questions(with_one):
-    """The retain model's samples in another order: each question still meets its own."""
-    retain = list(reversed(samples_of(with_one, "retain")))
-    npo = samples_of(with_one, "npo")
-    again = tables.metrics(npo, retain, "all")
+def test_forget_quality_by_author_is_of_the_same_questions(with_one, monkeypatch):
+    """The retain model's samples in another order: each question still meets its own, and its author."""
+    npo, retain = samples_of(with_one, "npo"), samples_of(with_one, "retain")
     stored = by_method(tables.draws(with_one, {}))["npo"]
+    given, quality = [], clustered.forget_quality
+    monkeypatch.setattr(clustered, "forget_quality", lambda *lists: given.append(lists) or quality(*lists))
+    again = tables.metrics(npo, retain[::-1], "all")
     assert {key: stored[key] for key in again} == again
+    gold = {sample["item"]: _ratio(sample) for sample in _forget(retain)}
+    for found, expected in zip(
+        given[0],
+        zip(*((_ratio(one), gold[one["item"]], one["author"]) for one in _forget(npo)), strict=True),
+        strict=True,
+    ):
+        assert list(found) == pytest.approx(list(expected))
     assert again["forget_authors"] == 2 and again["forget_quality_clustered_floor"] == 0.5
-    # By hand: two authors, so besides the observed assignment there is the one with the second author exchanged.
-    ratios, gold = (
-        [_ratio(sample) for sample in _forget(samples)] for samples in (npo, samples_of(with_one, "retain"))
-    )
-    authors = [sample["author"] for sample in _forget(npo)]
-    first = authors[0]
-    swapped = [(a, b) if author == first else (b, a) for a, b, author in zip(ratios, gold, authors, strict=True)]
-    observed, other = forget_quality(ratios, gold).d, forget_quality(*zip(*swapped, strict=True)).d
-    assert again["forget_quality_clustered_p"] == (0.5 if observed > other else 1.0)
+    assert again["forget_quality_clustered_p"] == quality(*given[0]).p
 
 
 def _forget(samples: list[dict]) -> list[dict]:
