@@ -13,6 +13,7 @@ import yaml
 
 from unlearnkit import params, paths, plan, report, runs, tables, verify
 from unlearnkit.claims import BASELINES, FLAT
+from unlearnkit.errors import KitError
 
 slow = pytest.mark.slow
 
@@ -94,6 +95,19 @@ def test_in_the_reference_gradient_ascent_climbs(base_model):
         assert trajectory[-1]["forget_probability"] < trajectory[0]["forget_probability"]
         for point in trajectory[1:]:
             assert point["loss"] == stored[point["step"] - 1]
+
+
+def test_a_difference_of_two_rows_is_that_of_the_table(reference):
+    rows = own(reference, BASE_MODELS[0])
+    names = [rows[method]["row"] for method in ("flat_js", "npo")]
+    for set_name in ("forget", "retain"):
+        found = report.difference(REFERENCE, *names, set_name)
+        values = [rows[method][f"{set_name}_rouge_l_recall"] for method in ("flat_js", "npo")]
+        assert found.mean == pytest.approx(values[0] - values[1], abs=1e-12)
+        assert report.difference(REFERENCE, *reversed(names), set_name).mean == pytest.approx(-found.mean, abs=1e-12)
+        assert found.floor <= found.p <= 1
+    with pytest.raises(KitError, match="no row 'llama/flat_jz'; did you mean 'llama/flat_js'"):
+        report.difference(REFERENCE, "llama/flat_jz", names[1], "forget")
 
 
 # --- a part of it, cold -------------------------------------------------------------------------------------

@@ -12,7 +12,9 @@ import sys
 from pathlib import Path
 
 from unlearnkit import captions, claims, paths, plots, runs, tables, text
-from unlearnkit.errors import KitError
+from unlearnkit.errors import KitError, nearest
+from unlearnkit.metrics import clustered
+from unlearnkit.metrics.clustered import Difference
 from unlearnkit.metrics.samples import truth_ratios
 from unlearnkit.metrics.tofu import forget_quality
 from unlearnkit.plan import selection_file
@@ -196,6 +198,23 @@ def read_trajectories(result: Path) -> dict[str, list[dict]]:
             for point in json.loads((path / "trajectory.json").read_text(encoding="utf-8"))
         ]
     return found
+
+
+def difference(result: Path, name: str, other: str, set_name: str) -> Difference:
+    """ROUGE-L recall of one row ("llama/npo") minus another's on the forget or retain set, tested author by author.
+
+    Of both rows the first seed. KitError: a row that the result does not have.
+    """
+    folders = first_draws(result)
+    by_item = []
+    for row in (name, other):
+        if row not in folders:
+            raise KitError(f"{result}: no row '{row}'{nearest(row, folders)}")
+        samples = runs.read_samples(folders[row] / "samples.jsonl.gz")
+        by_item.append({sample["item"]: sample for sample in samples if sample["set"] == set_name})
+    items = list(by_item[0])
+    values = [[found[item]["rouge_l_recall"] for item in items] for found in by_item]
+    return clustered.difference(*values, [by_item[0][item]["author"] for item in items])
 
 
 def write_figures(result: Path, caption: str) -> None:
