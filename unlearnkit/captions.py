@@ -35,8 +35,14 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
         "FQ: p-value of a two-sample KS test on truth ratios against the retain model, questions taken as independent; "
         "p by author: the same distance, the models' answers exchanged author by author, and the least p that so few "
         "authors can give. MU: harmonic mean of nine parts, geometric truth ratio. F-RL, R-RL: ROUGE-L recall; F-RL's "
-        "ideal is the retain model's, not zero."
+        "ideal is the retain model's, not zero; its gap is the distance to that."
     )
+    lines.append(
+        "k of n: the distance D = k/n behind FQ; questions behind the best: k less the smallest k of a method. "
+        "Unlearning: seconds of training and of the passes for references, without loading and scoring."
+    )
+    if data.retain_pool == "every_second_author":
+        lines.append("Touched are the retain authors whose questions methods with retain data may draw.")
     lines += [f"Not pinned: the newest {name} of the hub was used." for name in unpinned(plan)]
     if any(record["status"] == "collapsed" for record in found):
         lines.append(

@@ -142,14 +142,18 @@ def _grid(args, purpose: str) -> tuple:
 
     planned = grid.make(params.read(args.params_file), str(args.params_file), purpose)
     wanted = _wanted(planned, args)
+    named = args.rows.split(",") if args.rows else None
+    trained = [row for row in planned.rows if row.training and args.model in (None, row.base_model)]
+    rows = [row for row in trained if named is None or row.method in named]
+    if not rows:
+        there = ", ".join(dict.fromkeys(row.method for row in trained)) or "none"
+        raise KitError(f"{planned.where}: none of these rows has a grid; rows with one: {there}")
     if args.fresh:
         _forget(wanted)
     failed = _execute(planned, wanted, args.workers)
     if failed:
         raise KitError(f"{len(failed)} runs of the grid failed; nothing was written")
-    named = args.rows.split(",") if args.rows else None
-    rows = [row for row in planned.rows if row.training and args.model in (None, row.base_model)]
-    return planned, [row for row in rows if named is None or row.method in named]
+    return planned, rows
 
 
 def reference(args) -> int:

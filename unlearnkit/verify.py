@@ -92,7 +92,10 @@ def make_reference(plan: Plan) -> Path:
     """Copy a finished local result to results/reference. KitError: unfinished, stale, or made by uncommitted code."""
     source = report.folder(plan)
     if not report.is_current(plan):
-        raise KitError(f"{source}: not finished or not current; run: make {plan.params.table} first")
+        split = f" SPLIT={plan.split}" if plan.split else ""
+        raise KitError(
+            f"{paths.shown(source)}: not finished or not current; run: make {plan.params.table}{split} first"
+        )
     made = {run.name: runs.manifest(run) for run in plan.runs.values()}
     made["the table"] = json.loads((source / "manifest.json").read_text(encoding="utf-8"))
     for name, manifest in made.items():
@@ -121,7 +124,7 @@ def make_front_reference(plan: Plan) -> Path:
     """Copy finished fronts to results/reference. KitError: there are none, or uncommitted or other code made them."""
     source, target = front.folder(plan), front.folder(plan, "reference")
     if not (source / "manifest.json").is_file():
-        raise KitError(f"{source}: not finished; run: make front TABLE={plan.params.table} first")
+        raise KitError(f"{paths.shown(source)}: not finished; run: make front TABLE={plan.params.table} first")
     manifest = json.loads((source / "manifest.json").read_text(encoding="utf-8"))
     if manifest["dirty"] or manifest["commit"] is None or manifest["source_hash"] != runs.source_hash():
         raise KitError(f"{source} was made by uncommitted or other code; commit, then run with FRESH=1")
