@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from unlearnkit import cli, front, params, paths, plan, planned, report, tables, verify
+from unlearnkit import cli, front, params, paths, plan, planned, report, results, tables, verify
 
 pytestmark = pytest.mark.slow
 
@@ -143,7 +143,7 @@ def test_selection_table_and_fronts_from_one_file(micro_params, local, tmp_path,
     result = local / "selecting" / "table4"
     assert verify.problems_of(result) == []
     chosen = json.loads((tmp_path / "table4.selected.json").read_text())["chosen"]["llama"]
-    for record in report.read_rows(result):
+    for record in results.read_rows(result):
         assert record["seeds"] == 2
         if record["learning_rate"] is not None and record["setting"] is None:
             choice = chosen[record["method"]]

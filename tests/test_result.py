@@ -6,7 +6,7 @@ import shutil
 import made_up
 import pytest
 
-from unlearnkit import report, runs, tables, verify
+from unlearnkit import report, results, runs, tables, verify
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +32,10 @@ def test_the_folder_of_three_seeds(three):
             assert runs.read_samples(folder / "samples.jsonl.gz") == runs.read_samples(
                 result.parent / "runs" / "row" / draw.run / "samples.jsonl.gz"
             )
-    assert len(report.read_rows(result)) == 18
-    assert len(report.read_seeds(result)) == 54
+    assert len(results.read_rows(result)) == 18
+    assert len(results.read_seeds(result)) == 54
     assert len(list((result / "models").iterdir())) == 2 * (1 + 3 + 3)
-    folders = report.draw_folders(result)
+    folders = results.draw_folders(result)
     assert folders["wide/npo_selected_setting", 2] == result / "rows" / "wide__npo_selected_setting" / "seed-2"
     assert len(folders) == 54
     assert not (result / "metrics.json").exists()
@@ -47,13 +47,13 @@ def test_curves_and_distributions_are_of_the_first_seed(three, tmp_path):
     for seed in (1, 2):
         folder = result / "rows" / "llama__npo" / f"seed-{seed}"
         (folder / "trajectory.json").write_text(json.dumps([point | {"seed": seed} for point in points]))
-    trajectories = report.read_trajectories(result)
+    trajectories = results.read_trajectories(result)
     assert trajectories.keys() == {"llama/npo"}
     assert [(point["step"], point["seed"]) for point in trajectories["llama/npo"]] == [(0, 1), (1, 1)]
     assert all(
         0 <= point["forget_quality_p"] <= 1 and "truth_ratios" not in point for point in trajectories["llama/npo"]
     )
-    ratios = report.read_truth_ratios(result)
+    ratios = results.read_truth_ratios(result)
     assert ratios.keys() == {row.name for row in three[0].rows}
     assert all(len(values) == 8 for values in ratios.values())
 
@@ -167,5 +167,5 @@ def test_samples_that_are_not_there(result):
     found = verify.problems_of(result)
     assert found[0] == "seeds.csv, row llama/npo, seed 1: no samples"
     # Without its retain model's samples nothing of that seed can be recomputed.
-    wide = [record["row"] for record in report.read_rows(result) if record["base_model"] == "wide"]
+    wide = [record["row"] for record in results.read_rows(result) if record["base_model"] == "wide"]
     assert found[1:] == [f"seeds.csv, row {name}, seed 3: no samples" for name in wide]

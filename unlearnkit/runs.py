@@ -27,8 +27,8 @@ from unlearnkit.planned import Run
 
 # Modules that only show numbers; a run does not become stale when one of them changes.
 SHOWS_ONLY = set(
-    "__main__ captions claims cli engines front notebook plots progress report rescore select tables text "
-    "verify".split()
+    "__main__ captions claims cli engines front notebook papers plots progress report rescore results select tables "
+    "text verify".split()
 )
 LIBRARIES = (
     "torch",

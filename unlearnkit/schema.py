@@ -191,11 +191,9 @@ class RowParams(Strict):
     parameters: dict[str, float] = {}
 
 
-class Params(Strict):
-    """One table. `paper_scale`: whether its numbers may be held against the paper's, and verdicts may say "holds".
-
-    `seeds`: each one fine-tunes an original and a retain model and unlearns; the base model is the first seed's.
-    `own_methods`: a Python file with a METHODS dictionary of the user's own.
+class Table(Strict):
+    """What every parameter file says. `paper_scale`: whether its numbers may be held against the paper's, and verdicts
+    may say "holds".
     """
 
     table: str
@@ -203,6 +201,15 @@ class Params(Strict):
     paper_scale: bool
     title: str
     cost: str
+
+
+class Params(Table):
+    """A table whose rows are models: trained, unlearned, evaluated.
+
+    `seeds`: each one fine-tunes an original and a retain model and unlearns; the base model is the first seed's.
+    `own_methods`: a Python file with a METHODS dictionary of the user's own.
+    """
+
     seeds: Annotated[list[NotNegative], Field(min_length=1)]
     data: Data
     base_models: Annotated[dict[str, BaseModelParams], Field(min_length=1)]
@@ -217,3 +224,7 @@ class Params(Strict):
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds: a seed is there twice")
         return self
+
+
+# The parameters of every table.
+TABLES: dict[str, type[Table]] = {"table4": Params}

@@ -231,14 +231,14 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
     return parts
 
 
-def markdown(plan: Plan, found: list[dict]) -> str:
+def markdown(plan: Plan, found: list[dict], blocks: list[tuple[str, Block]], caption: list[str]) -> str:
     """The whole result as text: every small table, the caption, and every row that is not ok."""
     notes = [f"* {record['row']}: {record['status']}, {record['reason']}" for record in found if record.get("reason")]
     title = plan.params.title + (f", {plan.split}" if plan.split else "")
     parts = [[f"# {title}"]]
-    for heading, block in blocks(plan, found):
+    for heading, block in blocks:
         parts += [[f"## {heading}"], _markdown_table(block)]
-    parts.append(["  \n".join([*caption(plan, found), *notes])])
+    parts.append(["  \n".join([*caption, *notes])])
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
