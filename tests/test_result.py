@@ -9,22 +9,8 @@ import pytest
 from unlearnkit import report, runs, tables, verify
 
 
-@pytest.fixture(scope="module")
-def one(micro_params, tmp_path_factory):
-    """Two base models, one seed."""
-    return made_up.assembled(made_up.two_models(micro_params, tmp_path_factory), tmp_path_factory.mktemp("one"))
-
-
-@pytest.fixture(scope="module")
-def three(micro_params, tmp_path_factory):
-    """Two base models, three seeds."""
-    return made_up.assembled(
-        made_up.two_models(micro_params, tmp_path_factory, seeds=[1, 2, 3]), tmp_path_factory.mktemp("three")
-    )
-
-
-def test_the_folder_of_three_seeds(three):
-    made, _, result = three
+def test_the_folder_of_three_seeds(three_seeds):
+    made, _, result = three_seeds
     for row in made.rows:
         for draw in row.draws:
             folder = result / "rows" / tables.row_folder(row.name) / f"seed-{draw.seed}"
@@ -41,8 +27,8 @@ def test_the_folder_of_three_seeds(three):
     assert not (result / "metrics.json").exists()
 
 
-def test_curves_and_distributions_are_of_the_first_seed(three, tmp_path):
-    result = shutil.copytree(three[2], tmp_path / "result")
+def test_curves_and_distributions_are_of_the_first_seed(three_seeds, tmp_path):
+    result = shutil.copytree(three_seeds[2], tmp_path / "result")
     points = [{"step": step, "loss": None, "truth_ratios": [1.0, 2.0], "items": ["a", "b"]} for step in (0, 1)]
     for seed in (1, 2):
         folder = result / "rows" / "llama__npo" / f"seed-{seed}"
@@ -54,7 +40,7 @@ def test_curves_and_distributions_are_of_the_first_seed(three, tmp_path):
         0 <= point["forget_quality_p"] <= 1 and "truth_ratios" not in point for point in trajectories["llama/npo"]
     )
     ratios = report.read_truth_ratios(result)
-    assert ratios.keys() == {row.name for row in three[0].rows}
+    assert ratios.keys() == {row.name for row in three_seeds[0].rows}
     assert all(len(values) == 8 for values in ratios.values())
 
 
@@ -86,14 +72,14 @@ def test_text_of_other_peoples_data_stays_where_it_is(micro_params, tmp_path, tm
 # --- verify -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("which", ["one", "three"])
+@pytest.mark.parametrize("which", ["one_seed", "three_seeds"])
 def test_a_result_as_it_was_written_has_no_problem(which, request):
     assert verify.problems_of(request.getfixturevalue(which)[2]) == []
 
 
 @pytest.fixture
-def result(three, tmp_path):
-    return shutil.copytree(three[2], tmp_path / "result")
+def result(three_seeds, tmp_path):
+    return shutil.copytree(three_seeds[2], tmp_path / "result")
 
 
 def close(result) -> None:

@@ -10,8 +10,9 @@ import json
 from dataclasses import dataclass, field
 
 from unlearnkit import hub, methods, models, paths, schema
-from unlearnkit.checks import at, parameters
+from unlearnkit.checks import parameters
 from unlearnkit.data import templates, tofu
+from unlearnkit.errors import at
 
 # Bumped when a change of the code alters a run's numbers on purpose.
 RECIPES = {"base_model": 2, "finetuned": 1, "row": 2}
