@@ -7,6 +7,7 @@ Planning imports no machine-learning library, so that a finished table is recogn
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from unlearnkit import hub, methods, models, paths, schema
@@ -93,6 +94,16 @@ class Plan:
     @property
     def data(self) -> tofu.Source:
         return source(self.params)
+
+    def behind(self, keys: Iterable[str]) -> list[Run]:
+        """The runs of these keys and all runs that they stand on, each after those it needs."""
+        found, todo = set(), list(keys)
+        while todo:
+            key = todo.pop()
+            if key not in found:
+                found.add(key)
+                todo += self.runs[key].needs
+        return [run for run in self.runs.values() if run.key in found]
 
     def add(self, kind: str, name: str, spec: dict, sets: list[str], needs: tuple[str, ...] = ()) -> Run:
         """Key a run by its spec and the content of the data sets it reads."""

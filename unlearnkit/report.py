@@ -3,7 +3,6 @@
 It is put together under a partial name and takes its place when complete, so a reader never sees half a result.
 """
 
-import datetime
 import hashlib
 import json
 import shutil
@@ -264,16 +263,11 @@ def _without_traces(executed: Path) -> None:
 
 
 def _manifest(plan: Plan, result: Path) -> dict:
-    files = {p.relative_to(result).as_posix(): runs.sha256(p) for p in sorted(result.rglob("*")) if p.is_file()}
     return {
         "table": plan.params.table,
         "profile": plan.params.profile,
         "plan_key": plan.key,
         "shown_by": _shown_by(plan),
-        "source_hash": runs.source_hash(),
-        **runs.commit(),
-        **runs.environment(),
-        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "rows": {f"{row.name}, seed {draw.seed}": draw.run for row in plan.rows for draw in row.draws},
-        "files": files,
+        **runs.provenance(result),
     }
