@@ -108,7 +108,8 @@ class Plan:
     def add(self, kind: str, name: str, spec: dict, sets: list[str], needs: tuple[str, ...] = ()) -> Run:
         """Key a run by its spec and the content of the data sets it reads."""
         with at(f"{self.where}: data.source"):
-            prints = {name: self.data.fingerprint(name) for name in sets}
+            data = self.data
+            prints = {name: data.fingerprint(name) for name in sets}
         key = digest({"kind": kind, "recipe": RECIPES[kind], "spec": spec, "data": prints})
         run = Run(kind, name, key, spec | {"data_fingerprints": prints}, needs)
         return self.runs.setdefault(key, run)

@@ -49,13 +49,13 @@ def samples_file(key: str, name: str = "samples.jsonl.gz") -> Path:
 
 
 @cache
-def _read(file: Path, _changed: int) -> list[dict]:
-    return runs.read_samples(file)
+def _read(state: tuple[Path, int, int]) -> list[dict]:
+    return runs.read_samples(state[0])
 
 
 def read_samples(file: Path) -> list[dict]:
     """Samples, read once for all rows that are measured against them."""
-    return _read(file, file.stat().st_mtime_ns)
+    return _read(paths.state(file))
 
 
 def draw_samples(plan: Plan, row: Row, draw: Draw) -> list[dict]:
