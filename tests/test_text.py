@@ -142,7 +142,9 @@ def test_what_a_caption_says_depends_on_the_plan(one_seed, three_seeds):
     for name, (made, found, _) in {"one": one_seed, "three": three_seeds}.items():
         text_of[name] = " ".join(captions.caption(made, found))
     assert "forget01 = 40 of 1280 questions (3.1%); every row: one seed." in text_of["one"]
-    assert "every row: 3 seeds, the (lower) median of each column by itself." in text_of["three"]
+    assert "every row: 3 seeds, the (lower) median of each column." in text_of["three"]
+    assert "those of the seed with the (lower) median p" in text_of["three"]
+    assert "median" not in text_of["one"]
     assert "A seed covers" in text_of["three"] and "A seed covers" not in text_of["one"]
     for name in ("llama", "wide"):
         assert f"The base model {name} met in pre-training 48 of 48 real authors" in text_of["one"]
