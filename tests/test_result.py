@@ -6,7 +6,7 @@ import shutil
 import made_up
 import pytest
 
-from unlearnkit import report, runs, tables, verify
+from unlearnkit import params, plan, report, runs, tables, verify
 
 
 def test_the_folder_of_three_seeds(three_seeds):
@@ -155,3 +155,29 @@ def test_samples_that_are_not_there(result):
     # Without its retain model's samples nothing of that seed can be recomputed.
     wide = [record["row"] for record in report.read_rows(result) if record["base_model"] == "wide"]
     assert found[1:] == [f"seeds.csv, row {name}, seed 3: no samples" for name in wide]
+
+
+# --- a published log in the retain model's place ------------------------------------------------------------
+
+
+def test_a_published_log_stands_for_the_retain_model(micro_params, local, monkeypatch):
+    """The numbers are those of the retain model whose samples the log holds; verify finds all it needs."""
+    monkeypatch.setattr(report, "write_figures", lambda result, caption: None)
+    content = micro_params() | {"profile": "made_up"}
+    trained = plan.make(params.parse(content, "test"), "test")
+    made_up.finish(trained)
+    retain = next(row for row in trained.rows if row.method == "retain").draws[0].run
+    samples = runs.read_samples(runs.folder(retain, "row") / "samples.jsonl.gz")
+    log = local / "eval_log_aggregated.json"
+    log.write_text(json.dumps(made_up.evaluation_log(samples)))
+    content["base_models"]["llama"]["retain_log"] = str(log)
+    published = plan.make(params.parse(content, "test"), "test")
+    made_up.finish(published)
+    expected = {record["row"]: record for record in tables.draws(trained, {})}
+    found = {record["row"]: record for record in report.assemble(published, {}, local / "result")}
+    for name, record in found.items():
+        assert record["status"] == expected[name]["status"]
+        for key in ("forget_quality_p", "forget_quality_clustered_p", "forget_rouge_l_gap", "model_utility_geometric"):
+            assert record[key] == pytest.approx(expected[name][key]), (name, key)
+    runs.write_json(local / "result" / "manifest.json", {"files": {}})
+    assert verify.problems_of(local / "result") == []
