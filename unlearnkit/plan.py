@@ -24,7 +24,7 @@ def selection_key(content: schema.Params, base_model: str, row: schema.RowParams
     original = models.original(content.seeds[0])
     retain = models.retain(grid.forget_split, content.seeds[0])
     unlearn = unlearn_spec(content, row, models.training("selected"))
-    run = models.row(original, "any", grid.forget_split, unlearn, content.seeds[0])
+    run = models.row(original, "any", grid.forget_split, unlearn, content.seeds[0], trajectory_every=None)
     return digest([run, retain, grid.model_dump()])
 
 
