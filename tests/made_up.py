@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from unlearnkit import params, plan, report, runs
+from unlearnkit import params, plan, report, rescore, runs
 from unlearnkit.data import tofu
 from unlearnkit.metrics.samples import item_id
 from unlearnkit.metrics.tofu import rouge_l_recall
@@ -123,3 +123,24 @@ def assembled(made, folder):
         found = report.assemble(made, {}, folder / "result")
         runs.write_json(folder / "result" / "manifest.json", report._manifest(made, folder / "result"))
     return made, found, folder / "result"
+
+
+def evaluation_log(samples: list[dict]) -> dict:
+    """The samples as TOFU's released evaluation would have written them down."""
+    fields = ("avg_gt_loss", "avg_paraphrased_loss", "average_perturb_loss", "rougeL_recall", "generated_text")
+    log: dict = {name: {field: {} for field in fields} for name in rescore.LOG_SETS.values()}
+    for number, sample in enumerate(samples):
+        of_set = log[rescore.LOG_SETS[sample["set"]]]
+        nll: dict[str, list[float]] = {"answer": [], "paraphrased": [], "perturbed": []}
+        for answer in sample["answers"]:
+            nll[answer["role"]].append(-answer["logp"] / answer["n_tokens"])
+        values = (
+            nll["answer"][0],
+            (nll["paraphrased"] or nll["answer"])[0],
+            nll["perturbed"],
+            sample["rouge_l_recall"],
+        )
+        prompt = f"[INST] {sample['question']} [/INST]"
+        for field, value in zip(fields, (*values, [prompt, sample["generation"], sample["reference"]]), strict=True):
+            of_set[field][str(number)] = value
+    return log
