@@ -356,7 +356,7 @@ def test_a_file_that_cannot_be_read(tmp_path, text, expected):
 
 def test_a_merged_key_may_be_replaced(tmp_path):
     path = tmp_path / "merged.yaml"
-    path.write_text("one: &one {a: 1, b: 2}\ntwo: &two\n  <<: *one\n  b: 3\nthree:\n  <<: *two\n  b: 4\n")
+    path.write_text("table: table4\none: &one {a: 1, b: 2}\ntwo: &two\n  <<: *one\n  b: 3\nthree:\n  <<: *two\n  b: 4\n")
     with pytest.raises(KitError, match="unknown key 'one'"):  # and not: twice
         params.read(path)
 

@@ -50,7 +50,7 @@ def finished(tmp_path_factory, micro_params):
     content["rows"].append({"method": "kl"})  # draws retain questions
     content["unlearn"]["paper"]["trajectory_every"] = content["unlearn"]["selected"]["trajectory_every"] = 1
     process = command(write(content, folder), folder / "local", "--rows-only")
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out + err
     return content, folder / "local"
 
@@ -70,7 +70,7 @@ def test_killed_at_any_moment_and_started_again_the_samples_are_the_same(finishe
         left = [line for line in worker_processes() if str(local) in line]
     assert not left, "workers outlived their parent"
     process = command(path, local, "--rows-only")
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out + err
     made = plan_of(content)
     assert samples_of(made, local, monkeypatch) == samples_of(made, uninterrupted, monkeypatch)

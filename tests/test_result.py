@@ -6,25 +6,12 @@ import shutil
 import made_up
 import pytest
 
-from unlearnkit import report, results, runs, tables, verify
+from unlearnkit import params, plan, report, results, runs, tables, verify
+from unlearnkit.papers import flat_table4
 
 
-@pytest.fixture(scope="module")
-def one(micro_params, tmp_path_factory):
-    """Two base models, one seed."""
-    return made_up.assembled(made_up.two_models(micro_params, tmp_path_factory), tmp_path_factory.mktemp("one"))
-
-
-@pytest.fixture(scope="module")
-def three(micro_params, tmp_path_factory):
-    """Two base models, three seeds."""
-    return made_up.assembled(
-        made_up.two_models(micro_params, tmp_path_factory, seeds=[1, 2, 3]), tmp_path_factory.mktemp("three")
-    )
-
-
-def test_the_folder_of_three_seeds(three):
-    made, _, result = three
+def test_the_folder_of_three_seeds(three_seeds):
+    made, _, result = three_seeds
     for row in made.rows:
         for draw in row.draws:
             folder = result / "rows" / tables.row_folder(row.name) / f"seed-{draw.seed}"
@@ -41,8 +28,8 @@ def test_the_folder_of_three_seeds(three):
     assert not (result / "metrics.json").exists()
 
 
-def test_curves_and_distributions_are_of_the_first_seed(three, tmp_path):
-    result = shutil.copytree(three[2], tmp_path / "result")
+def test_curves_and_distributions_are_of_the_first_seed(three_seeds, tmp_path):
+    result = shutil.copytree(three_seeds[2], tmp_path / "result")
     points = [{"step": step, "loss": None, "truth_ratios": [1.0, 2.0], "items": ["a", "b"]} for step in (0, 1)]
     for seed in (1, 2):
         folder = result / "rows" / "llama__npo" / f"seed-{seed}"
@@ -54,7 +41,7 @@ def test_curves_and_distributions_are_of_the_first_seed(three, tmp_path):
         0 <= point["forget_quality_p"] <= 1 and "truth_ratios" not in point for point in trajectories["llama/npo"]
     )
     ratios = results.read_truth_ratios(result)
-    assert ratios.keys() == {row.name for row in three[0].rows}
+    assert ratios.keys() == {row.name for row in three_seeds[0].rows}
     assert all(len(values) == 8 for values in ratios.values())
 
 
@@ -86,14 +73,14 @@ def test_text_of_other_peoples_data_stays_where_it_is(micro_params, tmp_path, tm
 # --- verify -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("which", ["one", "three"])
+@pytest.mark.parametrize("which", ["one_seed", "three_seeds"])
 def test_a_result_as_it_was_written_has_no_problem(which, request):
     assert verify.problems_of(request.getfixturevalue(which)[2]) == []
 
 
 @pytest.fixture
-def result(three, tmp_path):
-    return shutil.copytree(three[2], tmp_path / "result")
+def result(three_seeds, tmp_path):
+    return shutil.copytree(three_seeds[2], tmp_path / "result")
 
 
 def close(result) -> None:
@@ -169,3 +156,29 @@ def test_samples_that_are_not_there(result):
     # Without its retain model's samples nothing of that seed can be recomputed.
     wide = [record["row"] for record in results.read_rows(result) if record["base_model"] == "wide"]
     assert found[1:] == [f"seeds.csv, row {name}, seed 3: no samples" for name in wide]
+
+
+# --- a published log in the retain model's place ------------------------------------------------------------
+
+
+def test_a_published_log_stands_for_the_retain_model(micro_params, local, monkeypatch):
+    """The numbers are those of the retain model whose samples the log holds; verify finds all it needs."""
+    monkeypatch.setattr(flat_table4, "figures", lambda result, caption: {})
+    content = micro_params() | {"profile": "made_up"}
+    trained = plan.make(params.parse(content, "test"), "test")
+    made_up.finish(trained)
+    retain = next(row for row in trained.rows if row.method == "retain").draws[0].run
+    samples = runs.read_samples(runs.folder(retain, "row") / "samples.jsonl.gz")
+    log = local / "eval_log_aggregated.json"
+    log.write_text(json.dumps(made_up.evaluation_log(samples)))
+    content["base_models"]["llama"]["retain_log"] = str(log)
+    published = plan.make(params.parse(content, "test"), "test")
+    made_up.finish(published)
+    expected = {record["row"]: record for record in tables.draws(trained, {})}
+    found = {record["row"]: record for record in report.assemble(published, {}, local / "result")}
+    for name, record in found.items():
+        assert record["status"] == expected[name]["status"]
+        for key in ("forget_quality_p", "forget_quality_clustered_p", "forget_rouge_l_gap", "model_utility_geometric"):
+            assert record[key] == pytest.approx(expected[name][key]), (name, key)
+    runs.write_json(local / "result" / "manifest.json", {"files": {}})
+    assert verify.problems_of(local / "result") == []

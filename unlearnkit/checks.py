@@ -4,13 +4,11 @@ Every mistake is one line with the file, the key and the nearest valid name.
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from unlearnkit import methods, paths
 from unlearnkit.data import prompts, tofu
-from unlearnkit.errors import KitError, nearest
+from unlearnkit.errors import KitError, at, nearest
 from unlearnkit.schema import BaseModelParams, Data, Params, RowParams
 
 REFERENCE_ROWS = {
@@ -20,15 +18,6 @@ REFERENCE_ROWS = {
     "retain_2": "Retained LLM, another seed",
 }
 HUB_ID = r"\w[\w.-]*(/\w[\w.-]*)?"
-
-
-@contextmanager
-def at(key: str) -> Iterator[None]:
-    """Puts the key before the line of a mistake."""
-    try:
-        yield
-    except KitError as error:
-        raise KitError(f"{key}: {error}") from None
 
 
 def check(content: Params, where: str) -> None:

@@ -60,13 +60,7 @@ def _wanted(planned, args) -> list:
         judge = row.method == "original" or (row.training is None and planned.purpose == "grid")
         if (names is None or row.method in names or judge) and args.model in (None, row.base_model):
             keys |= {key for draw in row.draws for key in (draw.run, draw.retain_run) if key}
-    todo = list(keys)
-    while todo:
-        for need in planned.runs[todo.pop()].needs:
-            if need not in keys:
-                keys.add(need)
-                todo.append(need)
-    return [run for run in planned.runs.values() if run.key in keys]
+    return planned.behind(keys)
 
 
 def _forget(wanted: list) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unlearnkit import paths
-from unlearnkit.errors import KitError, nearest
+from unlearnkit.errors import KitError, at, nearest
 from unlearnkit.schema import Params
 
 WEIGHTS = (  # in the order of preference
@@ -163,12 +163,11 @@ def reason(error: BaseException) -> str:
 def _asking(what: str) -> Iterator[None]:
     from huggingface_hub.errors import HTTPError  # of the HTTP library: also a network that is not there
 
-    try:
-        yield
-    except KitError as error:
-        raise KitError(f"{what}: {error}") from None
-    except (HTTPError, OSError, ValueError) as error:
-        raise KitError(f"{what}: {reason(error)}") from error
+    with at(what):
+        try:
+            yield
+        except (HTTPError, OSError, ValueError) as error:
+            raise KitError(reason(error)) from error
 
 
 def _read_lock() -> dict[str, dict[str, str]]:

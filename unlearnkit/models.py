@@ -6,9 +6,10 @@ Small models use the family's own transformers classes, so everything downstream
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
-from unlearnkit import hub
+from unlearnkit import hub, paths
 from unlearnkit.errors import KitError
 
 
@@ -127,11 +128,15 @@ def fingerprint(source: str) -> str | None:
     """
     if not Path(source).is_dir():
         return None
+    return _hash(tuple(paths.state(file) for file in sorted(Path(source).iterdir()) if file.is_file()))
+
+
+@cache  # a plan asks for it with every row
+def _hash(files: tuple[tuple[Path, int, int], ...]) -> str:
     total = hashlib.sha256()
-    for path in sorted(file for file in Path(source).iterdir() if file.is_file()):
-        facts = path.stat()
-        content = path.read_bytes() if facts.st_size <= 2**26 else str(facts.st_mtime_ns).encode()
-        total.update(f"{path.name} {facts.st_size} ".encode() + content)
+    for path, changed, size in files:
+        content = path.read_bytes() if size <= 2**26 else str(changed).encode()
+        total.update(f"{path.name} {size} ".encode() + content)
     return total.hexdigest()[:16]
 
 

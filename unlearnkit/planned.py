@@ -7,11 +7,13 @@ Planning imports no machine-learning library, so that a finished table is recogn
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from unlearnkit import hub, methods, models, paths, schema
-from unlearnkit.checks import at, parameters
+from unlearnkit.checks import parameters
 from unlearnkit.data import templates, tofu
+from unlearnkit.errors import at
 
 # Bumped when a change of the code alters a run's numbers on purpose.
 RECIPES = {"base_model": 2, "finetuned": 1, "row": 2}
@@ -93,10 +95,21 @@ class Plan:
     def data(self) -> tofu.Source:
         return source(self.params)
 
+    def behind(self, keys: Iterable[str]) -> list[Run]:
+        """The runs of these keys and all runs that they stand on, each after those it needs."""
+        found, todo = set(), list(keys)
+        while todo:
+            key = todo.pop()
+            if key not in found:
+                found.add(key)
+                todo += self.runs[key].needs
+        return [run for run in self.runs.values() if run.key in found]
+
     def add(self, kind: str, name: str, spec: dict, sets: list[str], needs: tuple[str, ...] = ()) -> Run:
         """Key a run by its spec and the content of the data sets it reads."""
         with at(f"{self.where}: data.source"):
-            prints = {name: self.data.fingerprint(name) for name in sets}
+            data = self.data
+            prints = {name: data.fingerprint(name) for name in sets}
         key = digest({"kind": kind, "recipe": RECIPES[kind], "spec": spec, "data": prints})
         run = Run(kind, name, key, spec | {"data_fingerprints": prints}, needs)
         return self.runs.setdefault(key, run)

@@ -3,7 +3,6 @@
 It is put together under a partial name and takes its place when complete, so a reader never sees half a result.
 """
 
-import datetime
 import hashlib
 import json
 import shutil
@@ -114,18 +113,18 @@ def assemble(plan: Plan, failed: dict[str, str], target: Path) -> list[dict]:
 def _copy_runs(plan: Plan, target: Path) -> None:
     for row in plan.rows:
         for draw in row.draws:
-            to = target / "rows" / tables.row_folder(row.name) / f"seed-{draw.seed}"
-            if draw.run is None or not runs.is_complete(plan.runs[draw.run]):
+            run = plan.runs[draw.run] if draw.run else None  # None: a published log stands for it
+            if run and not runs.is_complete(run):
                 continue
+            to = target / "rows" / tables.row_folder(row.name) / f"seed-{draw.seed}"
             to.mkdir(parents=True)
-            source = runs.folder(plan.runs[draw.run])
-            samples = tables.read_samples(source / "samples.jsonl.gz")
+            samples = tables.draw_samples(plan, row, draw)
             if plan.params.data.source != "universe":  # other people's text stays where it is
                 samples = [{k: v for k, v in sample.items() if k not in TEXT} for sample in samples]
             runs.write_samples(to / "samples.jsonl.gz", samples)
             for name in ("trajectory.json", "manifest.json"):
-                if (source / name).is_file():
-                    shutil.copyfile(source / name, to / name)
+                if run and (runs.folder(run) / name).is_file():
+                    shutil.copyfile(runs.folder(run) / name, to / name)
     (target / "models").mkdir()
     for run in plan.runs.values():
         if run.kind != "row" and runs.is_complete(run):
@@ -164,16 +163,11 @@ def _without_traces(executed: Path) -> None:
 
 
 def _manifest(plan: Plan, result: Path) -> dict:
-    files = {p.relative_to(result).as_posix(): runs.sha256(p) for p in sorted(result.rglob("*")) if p.is_file()}
     return {
         "table": plan.params.table,
         "profile": plan.params.profile,
         "plan_key": plan.key,
         "shown_by": _shown_by(plan),
-        "source_hash": runs.source_hash(),
-        **runs.commit(),
-        **runs.environment(),
-        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "rows": {f"{row.name}, seed {draw.seed}": draw.run for row in plan.rows for draw in row.draws},
-        "files": files,
+        **runs.provenance(result),
     }

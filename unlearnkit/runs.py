@@ -63,6 +63,11 @@ def manifest(run: Run) -> dict:
         raise KitError(f"{path}: damaged manifest ({error}); delete its folder and run again") from None
 
 
+def is_stale(run: Run) -> bool:
+    """Whether other code than the present made a run that is complete."""
+    return is_complete(run) and manifest(run)["source_hash"] != source_hash()
+
+
 def lock(run: Run) -> FileLock:
     """Held while a run is computed, by one process of all that share the folder; freed when that process ends."""
     path = folder(run)
@@ -186,26 +191,29 @@ def peak_memory() -> dict[str, float | None]:
 
 def write_manifest(run: Run, facts: dict) -> None:
     """Close a run folder: what was computed, by which code, on what, and hashes of its files."""
-    path = folder(run)
-    files = {}
-    for file in sorted(path.rglob("*")):
-        if file.is_file():
-            files[file.relative_to(path).as_posix()] = sha256(file)
     content = {
         "kind": run.kind,
         "name": run.name,
         "key": run.key,
         "spec": run.spec,
         "needs": list(run.needs),
+        **provenance(folder(run)),
+        **peak_memory(),
+        **facts,
+    }
+    write_json(folder(run) / "manifest.json", content)
+
+
+def provenance(path: Path) -> dict:
+    """What every manifest says: by which code, where and when a folder was made, and hashes of its files."""
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    return {
         "source_hash": source_hash(),
         **commit(),
         **environment(),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        **peak_memory(),
-        "files": files,
-        **facts,
+        "files": {file.relative_to(path).as_posix(): sha256(file) for file in files},
     }
-    write_json(path / "manifest.json", content)
 
 
 def sha256(path: Path) -> str:

@@ -35,8 +35,8 @@ class Data(Strict):
         return self
 
 
-class Training(Strict):
-    """How a model is trained: `epochs` over the data, or `steps` (optimiser updates); the other is null.
+class Optimisation(Strict):
+    """What all training takes: `epochs` over the data or `steps` (optimiser updates).
 
     The effective batch is batch_size * gradient_accumulation_steps examples (per device). Lengths are in tokens.
     """
@@ -57,6 +57,10 @@ class Training(Strict):
     max_length: Positive
     save_steps: Positive | None
 
+
+class Training(Optimisation):
+    """How a model is trained: one of `epochs` and `steps` is given, the other is null."""
+
     @model_validator(mode="after")
     def _one_length(self):
         if (self.epochs is None) == (self.steps is None):
@@ -72,20 +76,16 @@ class LoRA(Strict):
     target_modules: Annotated[list[str], Field(min_length=1)]
 
 
-class Unlearning(Training):
+class Unlearning(Optimisation):
     """How a method is trained. `learning_rate: as_finetune` takes the base model's; `lora: null` trains all weights.
 
+    `Settings`, which knows the name of the setting, looks at the lengths.
     `trajectory_every`: measure on the way after so many optimiser steps; null for never.
     """
 
     learning_rate: Annotated[float, Field(gt=0)] | Literal["as_finetune"] | None
     lora: LoRA | None
     trajectory_every: Positive | None
-
-    @model_validator(mode="after")
-    def _one_length(self):
-        """The lengths are looked at where the name of the setting is known, in `Settings`."""
-        return self
 
 
 class Settings(Strict):

@@ -195,10 +195,11 @@ def _unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> dict:
     if every:
         truths = [dataclasses.replace(question, answers=question.answers[:1]) for question in _asked(spec, ["retain"])]
         on_the_way = _asked(spec, ["forget"]) + truths
+    asked = _asked(spec, spec["sets"]) if sample_steps else []
 
     def probe(probed, step: int) -> None:
         if step in sample_steps:
-            at_step = sample(probed, tokenizer, spec, _asked(spec, spec["sets"]), True, quiet)
+            at_step = sample(probed, tokenizer, spec, asked, True, quiet)
             runs.write_samples(folder / f"samples-{step}.jsonl.gz", at_step)
         if every and (step % every == 0 or step == steps):
             points[str(step)] = _point(sample(probed, tokenizer, spec, on_the_way, False, quiet))

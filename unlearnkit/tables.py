@@ -49,13 +49,13 @@ def samples_file(key: str, name: str = "samples.jsonl.gz") -> Path:
 
 
 @cache
-def _read(file: Path, _changed: int) -> list[dict]:
-    return runs.read_samples(file)
+def _read(state: tuple[Path, int, int]) -> list[dict]:
+    return runs.read_samples(state[0])
 
 
 def read_samples(file: Path) -> list[dict]:
     """Samples, read once for all rows that are measured against them."""
-    return _read(file, file.stat().st_mtime_ns)
+    return _read(paths.state(file))
 
 
 def draw_samples(plan: Plan, row: Row, draw: Draw) -> list[dict]:
@@ -144,7 +144,7 @@ def _draw(plan: Plan, row: Row, draw: Draw, failed: dict[str, str]) -> dict:
             reason = failed.get(run.key)
             return record | {"status": "failed" if reason else "missing", "reason": reason}
         manifest = runs.manifest(run)
-        stale = any(made_by != runs.source_hash() for made_by in _sources(plan, draw.run))
+        stale = any(runs.is_stale(needed) for needed in plan.behind([draw.run]))
     samples = draw_samples(plan, row, draw)
     found = metrics(samples, retain_samples(plan, row, draw), plan.params.data.retain_pool)
     return record | {
@@ -202,17 +202,6 @@ def _over_seeds(mine: list[dict]) -> dict:
         record[key] = middle[key] if key.startswith("forget_quality_") else statistics.median_low(values)
         record |= {f"{key}_lo": min(values), f"{key}_hi": max(values)}
     return record
-
-
-def _sources(plan: Plan, key: str) -> set[str]:
-    """Source hashes of a run and of all runs that it stands on."""
-    found, todo = set(), [key]
-    while todo:
-        run = plan.runs[todo.pop()]
-        todo += run.needs
-        if runs.is_complete(run):
-            found.add(runs.manifest(run)["source_hash"])
-    return found
 
 
 def read_csv(path: Path) -> list[dict]:

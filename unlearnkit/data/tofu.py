@@ -12,6 +12,7 @@ the base model how such answers are written.
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from unlearnkit import hub, paths
@@ -259,5 +260,10 @@ def fingerprint(source: str, name: str, revision: str | None = None, authors: in
     where = folder(source)
     if where is None:
         return f"{source}@{revision}/{name}" + (f"?authors={authors}" if files else "")
-    hashes = [hashlib.sha256(_file(where, file).read_bytes()).hexdigest()[:16] for file in files or (name,)]
+    hashes = [_hash(paths.state(_file(where, file))) for file in files or (name,)]
     return hashlib.sha256(f"{name} {authors} {hashes}".encode()).hexdigest()[:16] if files else hashes[0]
+
+
+@cache  # a plan asks for the same few files some thousand times
+def _hash(state: tuple[Path, int, int]) -> str:
+    return hashlib.sha256(state[0].read_bytes()).hexdigest()[:16]
