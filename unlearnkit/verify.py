@@ -33,8 +33,9 @@ def verify_all() -> tuple[list[str], bool]:
 def problems_of(result: Path) -> list[str]:
     """What is wrong with a result folder; empty where every file and number is as it was written.
 
-    From the samples: ROUGE-L from the answers themselves, all metrics of seeds.csv, the medians of table.csv, the
-    verdicts. A folder of fronts holds points without samples: its files alone are compared.
+    From the samples: ROUGE-L from the answers themselves, all metrics of seeds.csv, which rows collapsed, the medians
+    of table.csv, the verdicts. Not checked is a collapse on the validation authors, for which a result has no samples.
+    A folder of fronts holds points without samples: its files alone are compared.
     """
     manifest = json.loads((result / "manifest.json").read_text(encoding="utf-8"))
     problems = [f"{name}: missing or changed" for name in report.changed_files(result, manifest)]
@@ -55,18 +56,33 @@ def problems_of(result: Path) -> list[str]:
             for metric, value in again.items()
             if record.get(metric) != value
         ]
-    return problems + _other_medians(table, drawn) + _other_verdicts(result, table)
+    judged = _judged_again(drawn)
+    problems += [
+        f"seeds.csv, row {one['row']}, seed {one['seed']}, status: {one['status']} instead of {again['status']}"
+        for one, again in zip(drawn, judged, strict=True)
+        if one["status"] != again["status"]
+    ]
+    return problems + _other_medians(table, judged) + _other_verdicts(result, table)
+
+
+def _judged_again(drawn: list[dict]) -> list[dict]:
+    """The draws with the status, ok or collapsed, that their own numbers give them; what is stale stays it."""
+    return tables.mark_collapsed(
+        [one | {"status": "ok", "reason": None} if one["status"] == "collapsed" else one for one in drawn]
+    )
 
 
 def _other_medians(table: list[dict], drawn: list[dict]) -> list[str]:
-    """Numbers of table.csv that do not follow from seeds.csv."""
+    """What of table.csv does not follow from the draws."""
     problems = []
     for record in table:
         again = tables.record_of([one for one in drawn if one["row"] == record["row"]])
+        if record["reason"] == tables.COLLAPSED_BEFORE and again["status"] in ("ok", "collapsed"):
+            again |= {"status": "collapsed", "reason": tables.COLLAPSED_BEFORE}
         problems += [
             f"table.csv, row {record['row']}, {key}: {record.get(key)} instead of {value}"
             for key, value in again.items()
-            if key not in ("status", "reason") and record.get(key) != value
+            if record.get(key) != value
         ]
     return problems
 
