@@ -107,6 +107,14 @@ def taught(family, tokenizer, tmp_path_factory, micro_training):
     return model.eval()
 
 
+def test_the_linear_layers_of_a_family_are_named(family, tokenizer):
+    """Parameter files are checked against these names before there is a model."""
+    model = models.build(MICRO | {"family": family}, tokenizer, seed=0)
+    modules = [(name, module) for name, module in model.named_modules() if module is not model.get_output_embeddings()]
+    linear = {name.rpartition(".")[2] for name, module in modules if isinstance(module, torch.nn.Linear)}
+    assert set(models.FAMILIES[family].linear) == linear
+
+
 def twin(model, tokenizer):
     """A model of the same weights; a copy.deepcopy of a trained one would go on computing with the first one's."""
     other = models.build(MICRO | {"family": model.config.model_type}, tokenizer, seed=0).eval()

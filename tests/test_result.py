@@ -129,6 +129,33 @@ def test_a_number_of_the_table_that_does_not_follow_from_its_seeds(result, key):
     assert line.startswith(f"table.csv, row wide/flat_kl, {key}: 7 instead of ")
 
 
+@pytest.mark.parametrize(
+    ("row", "doctored", "right"),
+    [
+        ("llama/ga", "ok", "collapsed"),
+        ("llama/npo", "collapsed", "ok"),
+        ("wide/npo_selected_setting", "ok", "collapsed"),  # on the validation authors
+    ],
+)
+def test_a_status_that_does_not_follow_from_the_numbers(result, row, doctored, right):
+    change_csv(result / "table.csv", row, "status", doctored)
+    close(result)
+    found = [line for line in verify.problems_of(result) if line.startswith("table.csv")]
+    assert found == [f"table.csv, row {row}, status: {doctored} instead of {right}"]
+
+
+def test_a_status_that_is_the_same_in_both_files_and_does_not_follow(result):
+    for name in ("seeds.csv", "table.csv"):
+        change_csv(result / name, "llama/ga", "status", "ok")
+        change_csv(result / name, "llama/ga", "reason", None)
+    close(result)
+    found = [line for line in verify.problems_of(result) if ", status: " in line]
+    assert found == [
+        *(f"seeds.csv, row llama/ga, seed {seed}, status: ok instead of collapsed" for seed in (1, 2, 3)),
+        "table.csv, row llama/ga, status: ok instead of collapsed",
+    ]
+
+
 def test_a_verdict_that_does_not_follow_from_the_table(result):
     verdict = json.loads((result / "verdict.json").read_text())
     verdict[0]["ours"] = "holds"

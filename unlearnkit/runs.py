@@ -25,10 +25,11 @@ from unlearnkit import paths
 from unlearnkit.errors import KitError
 from unlearnkit.planned import Run
 
-# Modules that only show numbers; a run does not become stale when one of them changes.
+# A run does not become stale when one of these modules changes: those that only show numbers, and those that plan, for
+# a run's spec, and with it its key, holds all that they decide. Not hub, which fetches data when a run is executed.
 SHOWS_ONLY = set(
     "__main__ captions claims cli engines front notebook papers plots progress report rescore results select tables "
-    "text verify".split()
+    "text verify params schema checks planned plan grid".split()
 )
 LIBRARIES = (
     "torch",

@@ -62,7 +62,8 @@ def verdicts(found: list[dict], parameters: dict) -> list[dict]:
 def problems(result: Path) -> list[str]:
     """What in a stored result does not follow from what is stored beside it.
 
-    From the samples: ROUGE-L from the answers themselves, all metrics of seeds.csv; the medians of table.csv.
+    From the samples: ROUGE-L from the answers themselves, all metrics of seeds.csv, which rows collapsed; the medians
+    of table.csv. Not checked is a collapse on the validation authors, for which a result has no samples.
     """
     found = []
     parameters = json.loads((result / "parameters.json").read_text(encoding="utf-8"))
@@ -82,18 +83,33 @@ def problems(result: Path) -> list[str]:
             for metric, value in again.items()
             if record.get(metric) != value
         ]
-    return found + _other_medians(table, drawn)
+    judged = _judged_again(drawn)
+    found += [
+        f"seeds.csv, row {one['row']}, seed {one['seed']}, status: {one['status']} instead of {again['status']}"
+        for one, again in zip(drawn, judged, strict=True)
+        if one["status"] != again["status"]
+    ]
+    return found + _other_medians(table, judged)
+
+
+def _judged_again(drawn: list[dict]) -> list[dict]:
+    """The draws with the status, ok or collapsed, that their own numbers give them; what is stale stays it."""
+    return tables.mark_collapsed(
+        [one | {"status": "ok", "reason": None} if one["status"] == "collapsed" else one for one in drawn]
+    )
 
 
 def _other_medians(table: list[dict], drawn: list[dict]) -> list[str]:
-    """Numbers of table.csv that do not follow from seeds.csv."""
+    """What of table.csv does not follow from the draws."""
     found = []
     for record in table:
         again = tables.record_of([one for one in drawn if one["row"] == record["row"]])
+        if record["reason"] == tables.COLLAPSED_BEFORE and again["status"] in ("ok", "collapsed"):
+            again |= {"status": "collapsed", "reason": tables.COLLAPSED_BEFORE}
         found += [
             f"table.csv, row {record['row']}, {key}: {record.get(key)} instead of {value}"
             for key, value in again.items()
-            if key not in ("status", "reason") and record.get(key) != value
+            if record.get(key) != value
         ]
     return found
 
