@@ -6,14 +6,14 @@ template responses, Q that of forget responses, and T = g*(v) with v the model's
 activation: it takes any number into dom f*. It is not T*, so minus the loss is a lower bound of the divergence; how far
 below is what `gap` computes.
 
-formulas.py: f, g* and f* as text, and what follows from f. checks.py: every check, `records`. gap.py: the bound.
+formulas.py: f, g* and f* as text, and what follows from f. checks.py: every check, `records`. bound.py: the gap.
 curves.py: what the figures draw. torch, sympy and scipy are imported where they are used.
 """
 
+from unlearnkit.divergences.bound import PAIRS, gap
 from unlearnkit.divergences.checks import record, records
 from unlearnkit.divergences.curves import alike, beside_dpo, surface, weights
 from unlearnkit.divergences.formulas import DIVERGENCES, derived
-from unlearnkit.divergences.gap import PAIRS, gap
 
 __all__ = [
     "DIVERGENCES",

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from unlearnkit import paths
+from unlearnkit.divergences.bound import PAIRS, claimed_ratios, gap, optimal_difference, share_reached
 from unlearnkit.divergences.curves import weights
 from unlearnkit.divergences.formulas import DIVERGENCES, derived, formulas, function, read
-from unlearnkit.divergences.gap import PAIRS, claimed_ratios, gap, optimal_difference, share_reached
 
 TOLERANCE = 1e-6  # of the comparison with a grid
 EXACT = 1e-10  # of what has a closed form on both sides

@@ -84,8 +84,8 @@ def beside_dpo(names: Sequence[str] = ("tv", "js", "pearson", "kl"), steps: int 
 
     Keys: beta; margin (nats, log-ratio of the template over that of the forget response) with dpo_template and
     dpo_forget, DPO's weights on the two log-probabilities; probability (of every token of the forget response, in
-    (0, 1)) with dpo_pull and flat, which is `weights` per divergence and pull. A pull is the derivative of the loss
-    with respect to the logit of one forget token: DPO's at margin 0, FLAT's times the number of tokens that it averages.
+    (0, 1)) with dpo_pull and flat, which is `weights` per divergence and its pull. A pull is the derivative of the
+    loss by the logit of one forget token: DPO's at margin 0, FLAT's times the number of tokens that it averages.
     """
     import torch
 
