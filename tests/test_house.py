@@ -20,7 +20,7 @@ LAYERS = (
     ("params", "hub"),
     ("data",),
     ("losses",),
-    ("methods", "models", "training"),
+    ("methods", "models", "training", "divergences"),
     ("evaluation", "metrics"),
     ("checks",),
     ("planned",),
