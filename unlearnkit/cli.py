@@ -48,6 +48,10 @@ def _wanted(planned, args) -> list:
     """The runs behind the rows that were asked for, each after what it needs."""
     from unlearnkit import tables
 
+    if not planned.rows:
+        if args.rows or args.model:
+            raise KitError(f"{planned.where}: {planned.params.table} is computed as a whole, without ROWS and MODEL")
+        return list(planned.runs.values())
     names = args.rows.split(",") if args.rows else None
     tables.check_rows(planned, names or [])
     if args.model and args.model not in planned.params.base_models:

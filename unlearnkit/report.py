@@ -103,8 +103,8 @@ def assemble(plan: Plan, failed: dict[str, str], target: Path) -> list[dict]:
     _copy_runs(plan, target)
     checked = paper.verdicts(found, parameters)
     runs.write_json(target / "verdict.json", checked)
-    seeds = max(record["seeds"] for record in found)
-    (target / "verdict.md").write_text(claims.to_markdown(checked, seeds), encoding="utf-8")
+    if checked:
+        (target / "verdict.md").write_text(claims.to_markdown(checked, found[0]["seeds"]), encoding="utf-8")
     for name, figure in paper.figures(target, " ".join(caption[:2])).items():
         plots.save(figure, target, name)
     return found
@@ -119,18 +119,17 @@ def _copy_runs(plan: Plan, target: Path) -> None:
             to = target / "rows" / tables.row_folder(row.name) / f"seed-{draw.seed}"
             to.mkdir(parents=True)
             samples = tables.draw_samples(plan, row, draw)
-            if plan.params.data.source != "universe":  # other people's text stays where it is
+            if plan.params.third_party:  # other people's text stays where it is
                 samples = [{k: v for k, v in sample.items() if k not in TEXT} for sample in samples]
             runs.write_samples(to / "samples.jsonl.gz", samples)
             for name in ("trajectory.json", "manifest.json"):
                 if run and (runs.folder(run) / name).is_file():
                     shutil.copyfile(runs.folder(run) / name, to / name)
-    (target / "models").mkdir()
+    others = target / ("models" if plan.rows else "runs")
+    others.mkdir()
     for run in plan.runs.values():
         if run.kind != "row" and runs.is_complete(run):
-            shutil.copyfile(
-                runs.folder(run) / "manifest.json", target / "models" / f"{tables.row_folder(run.name)}.json"
-            )
+            shutil.copyfile(runs.folder(run) / "manifest.json", others / f"{tables.row_folder(run.name)}.json")
 
 
 def _execute_notebook(plan: Plan, result: Path) -> str | None:

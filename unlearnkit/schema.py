@@ -202,6 +202,11 @@ class Table(Strict):
     title: str
     cost: str
 
+    @property
+    def third_party(self) -> bool:
+        """Whether other people's texts stand behind the table: they are never copied into a result."""
+        return False
+
 
 class Params(Table):
     """A table whose rows are models: trained, unlearned, evaluated.
@@ -219,6 +224,10 @@ class Params(Table):
     rows: list[RowParams]
     own_methods: str | None = None
 
+    @property
+    def third_party(self) -> bool:
+        return self.data.source != "universe"
+
     @model_validator(mode="after")
     def _seeds(self):
         if len(set(self.seeds)) < len(self.seeds):
@@ -226,5 +235,11 @@ class Params(Table):
         return self
 
 
+class Divergences(Table):
+    """FLAT's Table 2: the f-divergences that are checked."""
+
+    rows: Annotated[list[str], Field(min_length=1)]
+
+
 # The parameters of every table.
-TABLES: dict[str, type[Table]] = {"table4": Params}
+TABLES: dict[str, type[Table]] = {"table2": Divergences, "table4": Params}

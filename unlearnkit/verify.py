@@ -64,7 +64,7 @@ def make_reference(plan: Plan) -> Path:
     target = tables.reference_folder(plan)
     with runs.renamed_when_complete(target) as partial:
         shutil.copytree(source, partial)
-        if plan.params.data.source != "universe":
+        if plan.params.third_party:
             _without_notebook(partial)
     return target
 

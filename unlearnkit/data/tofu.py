@@ -14,6 +14,7 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 from unlearnkit import hub, paths
 from unlearnkit.data import facts
@@ -70,12 +71,16 @@ FORGET_SPLITS: dict[str, Splits] = {
 class Source:
     """Where a table's data come from: the arguments of the functions below, once."""
 
+    benchmark: ClassVar[str] = "tofu"
     source: str
     revision: str | None = None
     authors: int | None = None
 
     def load(self, name: str) -> list[dict]:
         return load(self.source, name, self.revision, self.authors)
+
+    def rows(self, name: str) -> list[dict]:
+        return self.load(name)
 
     def size(self, name: str) -> int:
         return len(self.load(name))
