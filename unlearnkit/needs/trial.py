@@ -1,4 +1,4 @@
-"""FLAT's Table 1, measured: what a method really uses, and what a step of it costs.
+"""What a method really uses, and what a step of it costs: by trial.
 
 Nothing here asks a method what it needs. The kit's own procedure trains copies of a model on lists that note what is
 read; then on data in which one source after the other is replaced. A source is needed if the weights come out
@@ -7,6 +7,7 @@ different. What the losses' arguments declare is compared with that; a differenc
 
 import copy
 import gc
+import itertools
 import statistics
 import tempfile
 import time
@@ -17,20 +18,9 @@ from pathlib import Path
 from unlearnkit.data import in_context
 from unlearnkit.data.prompts import PromptFormat
 from unlearnkit.errors import KitError
-from unlearnkit.methods import Variant, known, variant
+from unlearnkit.methods import variant
+from unlearnkit.needs.table import COLUMNS, by_column, declared, kind
 
-# Columns of the table, and the sources behind each of them.
-COLUMNS = {
-    "forget": ("forget_questions", "forget_answers"),
-    "retain": ("retain",),
-    "template": ("templates",),
-    "reference": ("reference",),
-}
-PRINTED = {"forget": "forget_data", "retain": "retain_data", "reference": "reference_model"}  # no column for templates
-COSTS = (
-    "steps", "forward_sequences", "backward_sequences", "reference_sequences", "prompt_tokens", "peak_memory_mb",
-    "relative_memory", "seconds_per_step", "relative_seconds", "relative_seconds_lo", "relative_seconds_hi",
-)  # fmt: skip
 # Divergence from the original model has no gradient while the model still is the original: retain data shows from the
 # second step on. SGD: the update is linear in the gradients; AdamW would blow rounding up to the size of a step.
 PROBE = {
@@ -41,38 +31,6 @@ PROBE = {
 # Share of the update by which it must differ. A part that is stacked into the batch but not used still changes its
 # width, and so the rounding of everything else.
 TOLERANCE = 1e-4
-
-
-def kind(chosen: Variant) -> str:
-    """Where a training method acts; the third kind, "input-based", changes only what the model is asked.
-
-    "data-based": ordinary supervised training, only the responses are others. "model-based": an objective of its own.
-    FLAT's slides divide the field into these three; the definitions are ours.
-    """
-    supervised = all(term.name.endswith("_cross_entropy") and term.weight > 0 for term in chosen.terms)
-    return "data-based" if supervised else "model-based"
-
-
-def declared(chosen: Variant) -> dict[str, bool]:
-    """What a method's losses ask for, by column. Template and mismatch answer forget questions; mismatch with retain
-    answers."""
-    parts = set(chosen.parts)
-    return {
-        "forget": bool(parts & {"forget", "template", "mismatch"}),
-        "retain": bool(parts & {"retain", "mismatch"}),
-        "template": "template" in parts,
-        "reference": bool(chosen.reference_parts or chosen.kl_parts),
-    }
-
-
-def rows(own: str | None = None) -> list[tuple[str, str]]:
-    """(method, variant) of the table: every method as its paper writes it, and as released where that needs others."""
-    return [
-        (name, label)
-        for name, method in known(own).items()
-        for label, chosen in method.variants.items()
-        if label == "paper" or declared(chosen) != declared(method.variants["paper"])
-    ]
 
 
 def measure(model, tokenizer, form: PromptFormat, sources, how: dict, seed: int = 0) -> dict:
@@ -113,11 +71,6 @@ def measure(model, tokenizer, form: PromptFormat, sources, how: dict, seed: int 
         **{f"{name}_sequences": count / steps for name, count in counts.items()},
         "peak_memory_mb": memory.peak / 2**20,
     }
-
-
-def by_column(needs: dict[str, bool]) -> dict[str, bool]:
-    """The table's columns from the sources behind them."""
-    return {column: any(needs[source] for source in behind) for column, behind in COLUMNS.items()}
 
 
 def _check(name: str, declares: dict[str, bool], uses: dict[str, bool]) -> None:
@@ -243,7 +196,7 @@ def seconds_a_step(model, tokenizer, form, sources, hows: Sequence[dict], seed: 
                 )  # fmt: skip
             if len(ends) < 3:
                 raise KitError(f"needs: a step's seconds are a median; {len(ends)} steps are too few, take 3 or more")
-            medians.append(statistics.median(b - a for a, b in zip(ends, ends[1:], strict=False)))
+            medians.append(statistics.median(b - a for a, b in itertools.pairwise(ends)))
     return found
 
 
@@ -277,33 +230,4 @@ def measure_all(
         one["relative_seconds"] = statistics.median(ratios)
         one["relative_seconds_lo"], one["relative_seconds_hi"] = min(ratios), max(ratios)
         one["relative_memory"] = one["peak_memory_mb"] / found[ga]["peak_memory_mb"]
-    return found
-
-
-def records(measured: Sequence[dict], printed: Sequence[dict]) -> list[dict]:
-    """The table: one flat record per measured method, beside what the paper prints.
-
-    measured: of `measure_all`, and of `measure_in_context` on request. printed: rows of
-    results/published/flat_table1.csv as read, all FLAT divergences under `flat`. Per column of COLUMNS: what was
-    measured, `<column>_printed` (None where the paper has no such row or column) and `<column>_agrees`. Costs are None
-    where nothing is trained. A release variant stands beside the same printed row as the paper's form.
-    """
-    by_method = {row["method"]: row for row in printed}
-    names = known()
-    found = []
-    for one in measured:
-        method = one["method"]
-        paper = by_method.get("flat" if method.startswith("flat_") else method)
-        record = {key: one[key] for key in ("method", "variant", "kind")}
-        record["printed_as"] = names[method].printed_as if method in names else one.get("printed_as", method)
-        for column, uses in by_column(one["needs"]).items():
-            says = bool(int(paper[PRINTED[column]])) if paper and column in PRINTED else None
-            record |= {
-                column: uses,
-                f"{column}_printed": says,
-                f"{column}_agrees": None if says is None else says == uses,
-            }
-        record |= {source: one["needs"][source] for source in COLUMNS["forget"]}
-        record |= {name: one.get(name) for name in COSTS} | {"source": one["source"]}
-        found.append(record)
     return found
