@@ -141,10 +141,19 @@ def test_the_model_is_left_alone_and_twice_is_the_same(micro_model, micro_tokeni
     assert not model.base_model._forward_hooks
 
 
+def test_replaced_texts_come_from_the_same_place_and_leave_their_pairs():
+    pairs = {(row["question"], row["answer"]) for row in FORGET + MORE}
+    for source, other in needs.replaced(SOURCES).items():
+        changed = {row["question"]: row["answer"] for row in (other.retain if source == "retain" else other.forget)}
+        assert source == "templates" or not pairs & set(changed.items())
+        assert sorted(other.templates) == sorted(TEMPLATES) and len(other.forget) == 6 and len(other.retain) == 3
+    assert needs.replaced(SOURCES)["templates"].templates == TEMPLATES[::-1]
+
+
 def test_texts_that_cannot_be_replaced_are_an_error():
-    with pytest.raises(KitError, match="templates cannot be replaced"):
+    with pytest.raises(KitError, match=r"replace templates .* takes 2 entries"):
         needs.replaced(examples.Sources(FORGET, ["No."], MORE))
-    with pytest.raises(KitError, match="retain cannot be replaced"):
+    with pytest.raises(KitError, match=r"replace retain .* takes 3 entries"):
         needs.replaced(examples.Sources(FORGET, TEMPLATES, MORE[:2]))
 
 

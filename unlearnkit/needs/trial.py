@@ -118,24 +118,23 @@ def _update(model, tokenizer, form, sources, how: dict, seed: int, around: Calla
 def replaced(sources) -> dict:
     """Source -> the same data with that source replaced: every text by another one from the same place.
 
-    Retain questions and answers move by different steps: no question keeps its answer. KitError: a source has fewer
-    than three entries, or holds one text only.
+    Retain questions and answers move by different steps: no question keeps its answer. KitError: a source has too few
+    entries for that.
     """
     from unlearnkit.training.examples import Sources
 
-    forget, retain = list(sources.forget), list(sources.retain)
-    made = {
-        "forget_questions": (_moved(forget, "question", 1), sources.templates, retain),
-        "forget_answers": (_moved(forget, "answer", 1), sources.templates, retain),
-        "templates": (forget, [*sources.templates[1:], sources.templates[0]], retain),
-        "retain": (forget, sources.templates, _moved(_moved(retain, "question", 1), "answer", 2)),
+    forget, templates, retain = list(sources.forget), list(sources.templates), list(sources.retain)
+    for source, entries, least in (("forget", forget, 2), ("templates", templates, 2), ("retain", retain, 3)):
+        if len(entries) < least:
+            raise KitError(
+                f"needs: to replace {source} by other texts takes {least} entries or more, not {len(entries)}"
+            )
+    return {
+        "forget_questions": Sources(_moved(forget, "question", 1), templates, retain),
+        "forget_answers": Sources(_moved(forget, "answer", 1), templates, retain),
+        "templates": Sources(forget, templates[1:] + templates[:1], retain),
+        "retain": Sources(forget, templates, _moved(_moved(retain, "question", 1), "answer", 2)),
     }
-    for source, changed in made.items():
-        before = (forget, sources.templates, retain)
-        same = all(one == other for one, other in zip(changed, before, strict=True))
-        if same or len(sources.templates) < 2 or min(len(forget), len(retain)) < 3:
-            raise KitError(f"needs: {source} cannot be replaced by other texts of its own; give it more of them")
-    return {source: Sources(*changed) for source, changed in made.items()}
 
 
 def _moved(entries: list[dict], field: str, by: int) -> list[dict]:
