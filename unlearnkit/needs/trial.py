@@ -218,10 +218,15 @@ def measure_all(
     if ga is None:
         raise KitError("needs: costs are relative to GA; add method 'ga' to the rows")
     found = []
-    for done, how in enumerate(hows, 1):
-        found.append(measure(model, tokenizer, form, sources, how, seed))
-        report(done, len(hows) + 1)
-    times = seconds_a_step(model, tokenizer, form, sources, hows, seed, rounds)
+    gc.collect()
+    gc.freeze()  # every training ends with a garbage collection; over all libraries' objects it takes half the time
+    try:
+        for done, how in enumerate(hows, 1):
+            found.append(measure(model, tokenizer, form, sources, how, seed))
+            report(done, len(hows) + 1)
+        times = seconds_a_step(model, tokenizer, form, sources, hows, seed, rounds)
+    finally:
+        gc.unfreeze()
     report(len(hows) + 1, len(hows) + 1)
     for one, medians in zip(found, times, strict=True):
         ratios = [mine / theirs for mine, theirs in zip(medians, times[ga], strict=True)]

@@ -1,5 +1,5 @@
-"""What each method needs, and what it costs: Table 1 as a figure. Filled: measured. Crosses: not needed. A ring where
-the paper prints something else. Beside it seconds and memory of an optimiser step relative to GA."""
+"""What each method needs, and what it costs: Table 1 as a figure. Large dots: needed, small ones: not, as measured. A
+ring where the paper prints something else. Beside it seconds and memory of an optimiser step relative to GA."""
 
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,15 @@ def needs(records: list[dict], caption: str) -> "Figure":
         for axes, (key, title) in zip(bars, BARS.items(), strict=True):
             _bars(axes, records, key, title)
         handles = [
-            Line2D([], [], marker="o", color=INK, linestyle="none", markersize=7, label="needed: the weights change"),
+            Line2D(
+                [],
+                [],
+                marker="o",
+                color=INK,
+                linestyle="none",
+                markersize=7,
+                label="needed: the result changes with it",
+            ),
             Line2D([], [], marker="o", color=FAINT, linestyle="none", markersize=2.5, label="not needed"),
         ]
         notes = []
@@ -87,7 +95,7 @@ def _bars(axes: "Axes", records: list[dict], key: str, title: str) -> None:
     for line, record in enumerate(records):
         value = record[key]
         if not known(value):
-            axes.text(0.03, line, "trains nothing", va="center", color="#6B6B6B")
+            axes.text(0.03, line, "trains nothing", va="center", color="#6B6B6B", backgroundcolor="white", zorder=4)
             continue
         axes.barh(line, value, height=0.6, color=styles[record["method"]][1])
         low, high = (record.get(f"{key}_{end}") for end in ("lo", "hi"))
