@@ -21,7 +21,7 @@ LAYERS = (
     ("data",),
     ("losses",),
     ("methods", "models", "training", "divergences"),
-    ("evaluation", "metrics"),
+    ("evaluation", "metrics", "needs"),
     ("checks",),
     ("planned",),
     ("plan", "grid", "runs", "sampling"),

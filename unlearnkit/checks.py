@@ -10,7 +10,7 @@ from pathlib import Path
 from unlearnkit import methods, models, paths
 from unlearnkit.data import prompts, tofu
 from unlearnkit.errors import KitError, at, nearest
-from unlearnkit.schema import BaseModelParams, Data, Params, RowParams
+from unlearnkit.schema import BaseModelParams, Data, Needs, Params, RowParams
 
 REFERENCE_ROWS = {
     "base": "Base LLM",
@@ -28,6 +28,18 @@ def check(content: Params, where: str) -> None:
         for name, base_model in content.base_models.items():
             _check_base_model(f"base_models.{name}", base_model, content.data)
         _check_rows(content)
+
+
+def check_models(content: Needs, where: str) -> None:
+    """The same for a table that has base models and no rows of its own. KitError: the first mistake."""
+    with at(where):
+        with at("data.source"):
+            tofu.folder(content.data.source)
+        _check_forget_split("data", content.data.forget_split, content.data)
+        for name, base_model in content.base_models.items():
+            _check_base_model(f"base_models.{name}", base_model, content.data)
+        with at("own_methods"):
+            methods.known(content.own_methods)
 
 
 def parameters(method: str, variant: str, given: dict[str, float], own_methods: str | None) -> dict[str, float]:

@@ -241,5 +241,24 @@ class Divergences(Table):
     rows: Annotated[list[str], Field(min_length=1)]
 
 
+class Needs(Table):
+    """FLAT's Table 1: what methods need, measured on the one base model's original model. All methods and variants.
+
+    `rounds`: how often every method's step is timed. `in_context_pairs`: examples of the in-context refusal.
+    """
+
+    seeds: Annotated[list[NotNegative], Field(min_length=1, max_length=1)]
+    data: Data
+    base_models: Annotated[dict[str, BaseModelParams], Field(min_length=1, max_length=1)]
+    unlearn: Training
+    rounds: Positive
+    in_context_pairs: Positive
+    own_methods: str | None = None
+
+    @property
+    def third_party(self) -> bool:
+        return self.data.source != "universe"
+
+
 # The parameters of every table.
-TABLES: dict[str, type[Table]] = {"table2": Divergences, "table4": Params}
+TABLES: dict[str, type[Table]] = {"table1": Needs, "table2": Divergences, "table4": Params}

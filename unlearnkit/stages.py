@@ -216,4 +216,37 @@ def _divergences(run: Run, folder: Path, report: Report) -> dict:
     return {}
 
 
-STAGES = {"base_model": _base_model, "finetuned": _finetuned, "row": _row, "divergences": _divergences}
+def _needs(run: Run, folder: Path, report: Report) -> dict:
+    from unlearnkit import needs
+    from unlearnkit.training import examples
+
+    spec = run.spec
+    model, tokenizer = start_model(spec["start"])
+    names = tofu.splits(spec["forget_split"])
+    sources = examples.Sources(
+        forget=_load(spec, names.forget),
+        templates=templates(spec["data"]["source"]),
+        retain=_retain_pool(spec, names.retain),
+    )
+    found = needs.measure_all(
+        model,
+        tokenizer,
+        prompt_format(spec["prompt_format"]),
+        sources,
+        spec["unlearn"],
+        spec["seed"],
+        spec["rounds"],
+        lambda done, total: report("measuring", done, total),
+    )
+    found.append(needs.measure_in_context(tokenizer, spec["prompt_format"], sources, spec["in_context_pairs"]))
+    runs.write_json(folder / "records.json", found)
+    return {}
+
+
+STAGES = {
+    "base_model": _base_model,
+    "finetuned": _finetuned,
+    "row": _row,
+    "needs": _needs,
+    "divergences": _divergences,
+}

@@ -23,6 +23,7 @@ from types import ModuleType
 from unlearnkit.planned import Plan
 
 MODULES = {
+    "table1": "flat_table1",
     "table2": "flat_table2",
     "table4": "flat_table4",
 }

@@ -1,4 +1,4 @@
-"""What tables share whose rows are no trained models: one run computes all of them and leaves records.json."""
+"""What tables share whose rows are no trained models: the plan's last run computes all rows, as records.json."""
 
 import json
 import math
@@ -13,8 +13,8 @@ def describe(plan: Plan, run: Run) -> str:
 
 
 def draws(plan: Plan, failed: dict[str, str], names: list[str]) -> list[dict]:
-    """The records of the plan's one run, in the order of the rows' `names`, each with row, seed, status and reason."""
-    (run,) = plan.runs.values()
+    """The records of the plan's last run, in the order of the rows' `names`, each with row, seed, status and reason."""
+    run = list(plan.runs.values())[-1]
     if not runs.is_complete(run):
         reason = failed.get(run.key)
         state = {"seed": None, "status": "failed" if reason else "missing", "reason": reason}

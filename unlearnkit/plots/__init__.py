@@ -4,6 +4,7 @@ Importing this package does not import matplotlib."""
 
 from unlearnkit.plots.divergences import flat_beside_dpo, gradient_weights, loss_surfaces, reach_of_the_bound
 from unlearnkit.plots.fronts import fronts
+from unlearnkit.plots.needs import needs
 from unlearnkit.plots.style import STYLE, save
 from unlearnkit.plots.tradeoff import forget_quality_vs_model_utility
 from unlearnkit.plots.trajectories import trajectories_over_steps
@@ -16,6 +17,7 @@ __all__ = [
     "fronts",
     "gradient_weights",
     "loss_surfaces",
+    "needs",
     "reach_of_the_bound",
     "save",
     "trajectories_over_steps",
