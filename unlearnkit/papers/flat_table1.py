@@ -123,7 +123,7 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
         "Memory and seconds a step are relative to GA in the same process; the range is over rounds. On the CPU "
         "seconds of the processor. The costs are those of this kit at this scale.",
         "Kind: input-based changes only what the model is asked; data-based is ordinary supervised training on other "
-        "responses; model-based has an objective of its own. The three kinds are of FLAT's slides, the definitions ours.",
+        "responses; model-based has an objective of its own. The three kinds are of FLAT's slides, definitions ours.",
         "In-context refusal needs a model that follows instructions; nothing is said here about how well it works.",
     ]
     return lines + [f"Not pinned: the newest {name} of the hub was used." for name in unpinned(plan)]
