@@ -146,9 +146,12 @@ def test_gradient_of_the_conjugate_is_the_maximiser(name) -> None:
 
 def test_jeffreys_far_from_zero() -> None:
     """Newton's method for W far from its start: f*(f'(x)) = x f'(x) - f(x)."""
-    x = torch.tensor([1e-3, 0.05, 1.0, 30.0, 1e4], dtype=torch.float64)
-    u = torch.log(x) + 1 - 1 / x
-    torch.testing.assert_close(CODE["jeffreys"].f_star(u), x * u - (x - 1) * torch.log(x), rtol=1e-12, atol=1e-9)
+    x = torch.tensor([1e-3, 0.05, 0.6, 1.0, 30.0, 1e4], dtype=torch.float64)
+    u = (torch.log(x) + 1 - 1 / x).requires_grad_()
+    value = CODE["jeffreys"].f_star(u)
+    torch.testing.assert_close(value, x * u - (x - 1) * torch.log(x), rtol=1e-12, atol=1e-9)
+    (slope,) = torch.autograd.grad(value.sum(), u)
+    torch.testing.assert_close(slope, x, rtol=1e-12, atol=0)
 
 
 # --- the gap ------------------------------------------------------------------------------------------------

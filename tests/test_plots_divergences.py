@@ -114,3 +114,12 @@ def test_nothing_to_draw_is_said() -> None:
     for call in (plots.loss_surfaces, plots.gradient_weights, plots.reach_of_the_bound):
         with pytest.raises(KitError, match="figure of"):
             call([], CAPTION)
+
+
+def test_the_template_probability_runs_to_the_right() -> None:
+    """A loss that is a alone: its lowest tenth is an upright strip at the left."""
+    p = [0.0, 0.25, 0.5, 0.75, 1.0]
+    one = {"divergence": "kl", "printed_as": "KL", "variant": "paper", "probability": p, "loss": [[a] * 5 for a in p]}
+    panel = plots.loss_surfaces([one], CAPTION).axes[0]
+    lowest = panel.collections[0].get_paths()[0].get_extents()
+    assert (lowest.x0, lowest.x1, lowest.y0, lowest.y1) == pytest.approx((0, 0.1, 0, 1))

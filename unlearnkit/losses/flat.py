@@ -96,7 +96,7 @@ def f_star_jeffreys(u: Tensor) -> Tensor:
     """
     with torch.no_grad():
         y = torch.minimum(1 - u, torch.log(torch.clamp(1 - u, min=1.0)))
-        for _ in range(10):
+        for _ in range(5):
             y = y - (torch.exp(y) + y - (1 - u)) / (torch.exp(y) + 1)
         x = torch.exp(-y)
     return u * x + (x - 1) * y
