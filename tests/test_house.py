@@ -21,7 +21,7 @@ LAYERS = (
     ("data",),
     ("losses",),
     ("methods", "models", "training"),
-    ("evaluation", "metrics"),
+    ("evaluation", "metrics", "zeroshot"),
     ("checks",),
     ("planned",),
     ("plan", "grid", "runs", "stages"),
