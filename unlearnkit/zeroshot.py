@@ -29,7 +29,7 @@ def evaluate(
     """`accuracy`: task -> acc (not acc_norm); `mean_accuracy` over `tasks` of them; `word_perplexity`.
 
     `perplexity`: the task whose text is read. `folder`: where `<task>.yaml` are; None for lm-eval's own tasks, which it
-    may load from the hub. The model is switched to evaluation mode; no random state is touched.
+    may load from the hub. The model is switched to evaluation mode.
     KitError: a task that does not exist or that lm-eval rejects; a task without the metric.
     """
     with _quietly():
