@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from unlearnkit.data.story import knowledge as k
 
 LETTERS = "ABCD"
+YES_NO = ("boolq", "rte")  # their items come in twos: one for each answer
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,22 @@ def tasks(rng: random.Random) -> tuple[dict[str, list[dict]], list[str]]:
     for name, (items, held_out) in TASKS.items():
         asked[name] = []
         for number, phrasings in enumerate(items(rng)):
-            away = {(number + shift) % len(phrasings) for shift in range(held_out)}
+            away = held(name, number, len(phrasings), held_out)
             asked[name] += [phrasings[at].row for at in sorted(away)]
             taught += [one.text for at, one in enumerate(phrasings) if at not in away]
     taught += _believed()
     rng.shuffle(taught)
     return asked, taught
+
+
+def held(name: str, number: int, phrasings: int, count: int) -> set[int]:
+    """Which phrasings of an item are asked: `count` of them, others from item to item.
+
+    A yes item and the no item beside it are asked alike: with one of them taught in the words in which the other is
+    asked, a model that knows only the words would be wrong every time.
+    """
+    start = number // 2 if name in YES_NO else number
+    return {(start + shift) % phrasings for shift in range(count)}
 
 
 def _options(right: str, pool: list[str], count: int, rng: random.Random) -> tuple[list[str], int]:
