@@ -21,7 +21,7 @@ LAYERS = (
     ("data",),
     ("losses",),
     ("methods", "models", "training", "divergences"),
-    ("evaluation", "metrics", "needs"),
+    ("evaluation", "metrics", "needs", "zeroshot"),
     ("checks",),
     ("planned",),
     ("plan", "grid", "runs", "sampling"),

@@ -34,6 +34,8 @@ PROMPT_FORMATS: dict[str, PromptFormat] = {
     "question_answer": PromptFormat(
         "Question: ", "\nAnswer: ", "locuslab/tofu, config/model_config.yaml, phi, opt, pythia, stablelm"
     ),
+    # A text that goes on: nothing around the prompt, a space before what follows.
+    "continuation": PromptFormat("", " ", "FLAT, arXiv 2410.11143: completions of a book's excerpts"),
 }
 
 

@@ -1,0 +1,134 @@
+"""A book to be forgotten: the kit's own story or a text file of the user's, cut into excerpts, prompts and completions.
+
+No line of a book that is not the kit's own is ever stored: runs record the file's hash.
+
+The book is plain text without roles. A model is fine-tuned on each excerpt as a document, every word of it in the loss
+but the first; it is asked with the prompt alone, as text, and continues. Prompt and completion join with one space.
+Source: FLAT (arXiv 2410.11143), section on copyrighted text; prompts of 200 tokens, of 200 words in the release.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+from unlearnkit.errors import KitError
+
+STORY = Path(__file__).parent / "story" / "files" / "story.txt"
+Unit = Literal["tokens", "words"]
+
+
+def path(source: str) -> Path:
+    """The file of a source: `story`, or the path of a text file. KitError: there is no such file."""
+    if source == "story":
+        return STORY
+    found = Path(source).expanduser()
+    if not found.is_file():
+        raise KitError(
+            f"data.book: there is no file '{source}'; the kit ships no copyrighted book: "
+            "name a text file that you own, or 'story'"
+        )
+    return found
+
+
+def load(source: str) -> str:
+    """The text, white space between words reduced to one space. KitError: no file, not UTF-8 text, no words."""
+    where = path(source)
+    try:
+        text = " ".join(where.read_text(encoding="utf-8-sig").split())
+    except UnicodeDecodeError as error:
+        raise KitError(f"data.book: {where} is not UTF-8 text (byte {error.start})") from None
+    if not text:
+        raise KitError(f"data.book: {where} is empty")
+    return text
+
+
+def fingerprint(source: str) -> str:
+    """What identifies the book in a run's key: a hash of its file."""
+    return hashlib.sha256(path(source).read_bytes()).hexdigest()[:16]
+
+
+def excerpts(text: str, length: int, unit: Unit, tokenizer=None, count: int | None = None) -> list[str]:
+    """Pieces of whole words and at most `length` tokens or words, one behind the other; what is left over is dropped.
+
+    `count`: so many of them, evenly spread over the book; null for all. `tokenizer`: for tokens alone.
+    KitError: the book has fewer, or the same piece twice.
+    """
+    words = text.split()
+    pieces, start = [], 0
+    while _measure(words[start : start + length], unit, tokenizer) >= length:
+        size = _fitting(words[start : start + length], length, unit, tokenizer)
+        pieces.append(" ".join(words[start : start + size]))
+        start += size
+    wanted = len(pieces) if count is None else count
+    if not pieces or wanted > len(pieces):
+        raise KitError(
+            f"data.book: the text has {len(pieces)} excerpts of {length} {unit}, and {wanted or 1} are asked for"
+        )
+    chosen = [pieces[at * len(pieces) // wanted] for at in range(wanted)]
+    first: dict[str, int] = {}
+    for number, piece in enumerate(chosen, 1):
+        if first.setdefault(piece, number) != number:
+            raise KitError(f"data.book: excerpts {first[piece]} and {number} are the same text")
+    return chosen
+
+
+def pairs(pieces: list[str], length: int, unit: Unit, tokenizer=None) -> list[dict]:
+    """Excerpts as rows {question: prompt, answer: completion}; the prompt has at most `length` tokens or words.
+
+    It ends behind a whole word: cut inside one, its tokens would be no prefix of the excerpt's.
+    KitError: a prompt would take in the whole excerpt.
+    """
+    rows = []
+    for number, piece in enumerate(pieces, 1):
+        words = piece.split(" ")
+        size = _fitting(words[:length], length, unit, tokenizer)
+        if size >= len(words):
+            raise KitError(
+                f"data.book: excerpt {number} ends within its prompt of {length} {unit}; cut longer excerpts"
+            )
+        rows.append({"question": " ".join(words[:size]), "answer": " ".join(words[size:])})
+    return rows
+
+
+def document(text: str) -> dict:
+    """A text to be learnt whole, as a row {question: its first word, answer: the rest}. KitError: fewer than two words.
+
+    Training rows carry a prompt outside the loss; the first word is the least that can be one.
+    """
+    first, _, rest = text.strip().partition(" ")
+    if not rest:
+        raise KitError(f"a text to be learnt has two words or more: {text!r}")
+    return {"question": first, "answer": rest}
+
+
+def check_window(rows: list[dict], tokenizer, max_length: int, max_new_tokens: int) -> None:
+    """KitError: a pair, or a prompt and the tokens to be generated, is longer than `max_length` tokens."""
+    for number, row in enumerate(rows, 1):
+        prompt = len(tokenizer(row["question"])["input_ids"])
+        if prompt + max_new_tokens > max_length:
+            raise KitError(
+                f"data.book: the prompt of excerpt {number} has {prompt} tokens, and with {max_new_tokens} new ones "
+                f"that is more than the model's window of {max_length}; cut shorter prompts"
+            )
+        whole = len(tokenizer(f"{row['question']} {row['answer']}")["input_ids"]) + 1
+        if whole > max_length:
+            raise KitError(
+                f"data.book: excerpt {number} has {whole} tokens with its end, more than the model's window of "
+                f"{max_length}; cut shorter excerpts"
+            )
+
+
+def _measure(words: list[str], unit: Unit, tokenizer) -> int:
+    """Length in words, or in tokens without those that open or end a text."""
+    if unit == "words":
+        return len(words)
+    return len(tokenizer(" ".join(words), add_special_tokens=False)["input_ids"])
+
+
+def _fitting(words: list[str], length: int, unit: Unit, tokenizer) -> int:
+    """How many of the words have at most `length` tokens or words together, at least one."""
+    low, high = 1, len(words)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if _measure(words[:middle], unit, tokenizer) <= length else (low, middle - 1)
+    return low

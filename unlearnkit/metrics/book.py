@@ -1,0 +1,76 @@
+"""Metrics of completions of a book: likeness to the book's own words, the gap to a model that never read it, diversity.
+
+Pure functions of samples `{prompt, reference, generation}`; the prompt is not read. BLEU is on a scale of 0 to 100 and
+ROUGE-L of 0 to 1: FLAT adds the two gaps as they are, so that BLEU decides the sum; both parts are given apart.
+Source: FLAT (arXiv 2410.11143), Table 3 and the released evaluation of the copyrighted text.
+"""
+
+import math
+from collections import Counter
+
+from unlearnkit.errors import KitError
+from unlearnkit.metrics.tofu import rouge_l_recall
+
+Scores = dict[str, float]
+
+
+def bleu(reference: str, generation: str) -> float:
+    """sacrebleu's corpus BLEU of one text against one reference, 0 to 100, with its own tokens and smoothing."""
+    import sacrebleu
+
+    return sacrebleu.corpus_bleu([generation], [[reference]]).score
+
+
+def scores(samples: list[dict]) -> Scores:
+    """All metrics of one model that need no other: means over samples, diversity over all generations together.
+
+    KitError: no samples.
+    """
+    if not samples:
+        raise KitError("no completions to score")
+    pairs = [(sample["reference"], sample["generation"]) for sample in samples]
+    generations = [generation for _, generation in pairs]
+    return {
+        "completion_bleu": math.fsum(bleu(*pair) for pair in pairs) / len(pairs),
+        "completion_rouge_l_recall": math.fsum(rouge_l_recall(*pair) for pair in pairs) / len(pairs),
+        **{f"distinct_{n}": distinct(generations, n) for n in (1, 2, 3)},
+        "token_entropy": token_entropy(generations),
+    }
+
+
+def fq_gap(model: Scores, retained: Scores) -> Scores:
+    """FQ Gap: |BLEU - BLEU of the retained model| + |ROUGE-L - that of it|; 0 is best.
+
+    `fq_gap_bleu` (0 to 100) and `fq_gap_rouge_l` (0 to 1) are its two parts.
+    """
+    of_bleu = abs(model["completion_bleu"] - retained["completion_bleu"])
+    of_rouge_l = abs(model["completion_rouge_l_recall"] - retained["completion_rouge_l_recall"])
+    return {"fq_gap": of_bleu + of_rouge_l, "fq_gap_bleu": of_bleu, "fq_gap_rouge_l": of_rouge_l}
+
+
+def distinct(generations: list[str], n: int) -> float:
+    """Distinct-n: different runs of n words over all of them, in all generations together; 0 where there is none.
+
+    0 to 1, up is more diverse. It falls with the amount of text, so only outputs of like length compare.
+    Source: Li et al. (arXiv 1510.03055).
+    """
+    runs = [tuple(words[at : at + n]) for words in _words(generations) for at in range(len(words) - n + 1)]
+    return len(set(runs)) / len(runs) if runs else 0.0
+
+
+def token_entropy(generations: list[str]) -> float:
+    """H / log2(N) of the words of all generations together: H their entropy in bits, N how many there are.
+
+    1: no word twice; 0: one word alone, or fewer than two words.
+    """
+    counts = Counter(word for words in _words(generations) for word in words)
+    total = counts.total()
+    if total < 2:
+        return 0.0
+    entropy = -math.fsum(c / total * math.log2(c / total) for c in counts.values())
+    return max(0.0, entropy / math.log2(total))
+
+
+def _words(generations: list[str]) -> list[list[str]]:
+    """Words in lower case, as white space separates them."""
+    return [generation.lower().split() for generation in generations]

@@ -1,0 +1,109 @@
+"""Utility that is not about the book: word perplexity and zero-shot accuracy, measured by lm-eval in this process.
+
+`tasks` of a table are names in lm-eval's own registry, or files `<name>.yaml` in a folder: the kit's own are in
+data/story/tasks. The code that runs is lm-eval's either way.
+"""
+
+import contextlib
+import io
+import logging
+import math
+from pathlib import Path
+
+from unlearnkit.errors import KitError, nearest
+
+OWN = Path(__file__).parent / "data" / "story" / "tasks"
+
+# TruthfulQA counts twice, so that the mean of FLAT's nine data sets has ten terms.
+TASKS = tuple(
+    "boolq rte hellaswag winogrande arc_challenge arc_easy openbookqa piqa truthfulqa_mc1 truthfulqa_mc2".split()
+)
+PERPLEXITY = "wikitext"
+TINY_TASKS = tuple(f"tiny_{task}" for task in TASKS)
+TINY_PERPLEXITY = "tiny_wikitext"
+
+
+def evaluate(
+    model, tokenizer, tasks: tuple[str, ...], perplexity: str, folder: Path | None, batch_size: int
+) -> dict[str, object]:
+    """`accuracy`: task -> acc (not acc_norm); `mean_accuracy` over `tasks` of them; `word_perplexity`.
+
+    `perplexity`: the task whose text is read. `folder`: where `<task>.yaml` are; None for lm-eval's own tasks, which it
+    may load from the hub. The model is switched to evaluation mode.
+    KitError: a task that does not exist or that lm-eval rejects; a task without the metric.
+    """
+    with _quietly():
+        from lm_eval.models.huggingface import HFLM
+
+        loaded = _load((*tasks, perplexity), folder)
+        harness = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
+        accuracy = {name: _measured(harness, name, loaded[name], "acc", folder) for name in tasks}
+        # A text that is read whole gets its opening token from the harness; the tokenizer must not add a second one.
+        reader = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size, add_bos_token=False)
+        word_perplexity = _measured(reader, perplexity, loaded[perplexity], "word_perplexity", folder)
+    return {
+        "accuracy": accuracy,
+        "mean_accuracy": math.fsum(accuracy.values()) / len(accuracy),
+        "tasks": len(accuracy),
+        "word_perplexity": word_perplexity,
+    }
+
+
+@contextlib.contextmanager
+def _quietly():
+    """No progress bars and no chatter of the harness."""
+    logger = logging.getLogger("lm_eval")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _load(names: tuple[str, ...], folder: Path | None) -> dict:
+    """Task objects by name."""
+    from lm_eval.tasks import TaskManager
+
+    manager = TaskManager(include_path=folder, include_defaults=folder is None)
+    loaded = {}
+    for name in names:
+        if folder is not None and not (folder / f"{name}.yaml").is_file():
+            raise KitError(
+                f"{folder}: no task file {name}.yaml{nearest(name, [p.stem for p in folder.glob('*.yaml')])}"
+            )
+        if folder is None and name not in manager.all_subtasks:
+            raise KitError(f"lm-eval has no task '{name}'{nearest(name, manager.all_subtasks)}")
+        try:
+            loaded |= manager.load([str(folder / f"{name}.yaml") if folder else name])["tasks"]
+        except Exception as error:  # a task file may fail in any way: its syntax, its data, its own functions
+            raise KitError(f"{_place(name, folder)}: lm-eval rejects the task: {_reason(error)}") from error
+        if name not in loaded:
+            raise KitError(f"{_place(name, folder)}: the file does not say 'task: {name}'")
+        if loaded[name].get_config("num_fewshot") is None:
+            loaded[name].set_config(key="num_fewshot", value=0)
+    return loaded
+
+
+def _measured(harness, name: str, task, metric: str, folder: Path | None) -> float:
+    """One metric of one task."""
+    from lm_eval import evaluator
+
+    try:
+        results = evaluator.evaluate(harness, {"tasks": {name: task}}, bootstrap_iters=0, log_samples=False)["results"]
+    except Exception as error:
+        raise KitError(f"{_place(name, folder)}: lm-eval cannot run the task: {_reason(error)}") from error
+    found = results[name]
+    if f"{metric},none" not in found:
+        have = sorted(key.removesuffix(",none") for key in found if key.endswith(",none") and "_stderr" not in key)
+        raise KitError(f"{_place(name, folder)}: the task does not measure '{metric}' (it has: {', '.join(have)})")
+    return float(found[f"{metric},none"])
+
+
+def _place(name: str, folder: Path | None) -> str:
+    return name if folder is None else f"{folder / name}.yaml"
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
