@@ -126,6 +126,23 @@ def micro_params() -> Callable[[], dict]:
 
 
 @pytest.fixture(scope="session")
+def one_seed(micro_params, tmp_path_factory) -> tuple:
+    """(plan, records, result folder) of two base models, one seed; from made-up runs."""
+    import made_up
+
+    return made_up.assembled(made_up.two_models(micro_params, tmp_path_factory), tmp_path_factory.mktemp("one"))
+
+
+@pytest.fixture(scope="session")
+def three_seeds(micro_params, tmp_path_factory) -> tuple:
+    """As one_seed, three seeds."""
+    import made_up
+
+    plan = made_up.two_models(micro_params, tmp_path_factory, seeds=[1, 2, 3])
+    return made_up.assembled(plan, tmp_path_factory.mktemp("three"))
+
+
+@pytest.fixture(scope="session")
 def micro_training() -> Callable[..., dict]:
     """A function that returns a training section. SGD: a difference of weights is one of gradients."""
 

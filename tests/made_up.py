@@ -6,10 +6,11 @@ import random
 
 import pytest
 
-from unlearnkit import params, plan, report, runs
+from unlearnkit import params, plan, report, rescore, runs
 from unlearnkit.data import tofu
 from unlearnkit.metrics.samples import item_id
 from unlearnkit.metrics.tofu import rouge_l_recall
+from unlearnkit.papers import flat_table4
 from unlearnkit.planned import Plan, Run
 
 # Row -> the share of an answer that it still says: on the forget set, on the other sets.
@@ -118,8 +119,29 @@ def assembled(made, folder):
     """(plan, records, result folder closed by a manifest); figures have tests of their own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNLEARNKIT_LOCAL", str(folder))
-        patch.setattr(report, "write_figures", lambda result, caption: None)
+        patch.setattr(flat_table4, "figures", lambda result, caption: {})
         finish(made)
         found = report.assemble(made, {}, folder / "result")
         runs.write_json(folder / "result" / "manifest.json", report._manifest(made, folder / "result"))
     return made, found, folder / "result"
+
+
+def evaluation_log(samples: list[dict]) -> dict:
+    """The samples as TOFU's released evaluation would have written them down."""
+    fields = ("avg_gt_loss", "avg_paraphrased_loss", "average_perturb_loss", "rougeL_recall", "generated_text")
+    log: dict = {name: {field: {} for field in fields} for name in rescore.LOG_SETS.values()}
+    for number, sample in enumerate(samples):
+        of_set = log[rescore.LOG_SETS[sample["set"]]]
+        nll: dict[str, list[float]] = {"answer": [], "paraphrased": [], "perturbed": []}
+        for answer in sample["answers"]:
+            nll[answer["role"]].append(-answer["logp"] / answer["n_tokens"])
+        values = (
+            nll["answer"][0],
+            (nll["paraphrased"] or nll["answer"])[0],
+            nll["perturbed"],
+            sample["rouge_l_recall"],
+        )
+        prompt = f"[INST] {sample['question']} [/INST]"
+        for field, value in zip(fields, (*values, [prompt, sample["generation"], sample["reference"]]), strict=True):
+            of_set[field][str(number)] = value
+    return log

@@ -383,7 +383,8 @@ def test_every_base_model_gets_every_claim(published):
 
 def test_markdown_shows_verdicts_counts_and_reasons(published):
     ours = sliced(published, "Phi-1.5B", "original", "retain", "ga", "npo", *FLAT)
-    lines = to_markdown(verdicts(ours, False, published)).splitlines()
+    lines = to_markdown(verdicts(ours, False, published), seeds=1).splitlines()
+    assert lines.pop(0).startswith("Every row is one seed") and lines.pop(0) == ""
     assert lines[0] == "### mine (in the paper: Phi-1.5B)"
     assert lines[2] == "| | claim | place | printed | printed, only methods we ran | our rows |"
     assert lines[4] == (

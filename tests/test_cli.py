@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from unlearnkit import cli, engines, grid, params, paths, plan, report, runs, tables
+from unlearnkit.papers import flat_table4
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:
@@ -102,7 +103,7 @@ class Workers:
     def __init__(self, monkeypatch, made, failing: str = ""):
         self.made, self.failing, self.names = made, failing, []
         monkeypatch.setattr(engines, "execute_all", self.execute)
-        monkeypatch.setattr(report, "write_figures", lambda result, caption: None)
+        monkeypatch.setattr(flat_table4, "figures", lambda result, caption: {})
         monkeypatch.setattr(report, "_execute_notebook", lambda made, result: None)
 
     def execute(self, wanted, workers, display) -> dict[str, str]:
@@ -253,7 +254,7 @@ def test_only_a_finished_result_of_committed_code_becomes_the_reference(
 ):
     path = written(tmp_path, content)
     monkeypatch.setattr(paths, "results", lambda kind: paths.local() if kind == "local" else tmp_path / kind)
-    monkeypatch.setattr(report, "verdicts", lambda found, paper_scale: [])  # needs the published numbers
+    monkeypatch.setattr(flat_table4, "verdicts", lambda found, parameters: [])  # needs the published numbers
     code, _, err = run(capsys, "reference", path)
     assert code == 2 and err.endswith("not finished or not current; run: make table4 first\n")
     for dirty in (True, False):

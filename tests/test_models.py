@@ -10,7 +10,7 @@ import torch
 from conftest import MICRO, MICRO_VOCABULARY
 from micro import FORGET, RETAIN, SOURCES, TEMPLATES, how, largest_difference
 
-from unlearnkit import evaluation, models, params, plan, runs, stages, tables
+from unlearnkit import evaluation, models, params, plan, runs, sampling, stages, tables
 from unlearnkit.data.prompts import prompt_format
 from unlearnkit.errors import KitError
 from unlearnkit.training import examples, finetune, procedure
@@ -105,6 +105,14 @@ def taught(family, tokenizer, tmp_path_factory, micro_training):
         model, tokenizer, FORGET, form(family), training, 0, tmp_path_factory.mktemp(family), lambda step, steps: None
     )
     return model.eval()
+
+
+def test_the_linear_layers_of_a_family_are_named(family, tokenizer):
+    """Parameter files are checked against these names before there is a model."""
+    model = models.build(MICRO | {"family": family}, tokenizer, seed=0)
+    modules = [(name, module) for name, module in model.named_modules() if module is not model.get_output_embeddings()]
+    linear = {name.rpartition(".")[2] for name, module in modules if isinstance(module, torch.nn.Linear)}
+    assert set(models.FAMILIES[family].linear) == linear
 
 
 def twin(model, tokenizer):
@@ -265,7 +273,7 @@ def test_a_table_runs_on_a_folder(family, tokenizer, saved, local, monkeypatch, 
     base_model |= {"source": str(folder), "scratch": None, "prompt_format": FORMS[family]}
     content["rows"] = [{"method": method} for method in ("base", "original", "retain", "npo")]
     content["evaluation"]["max_new_tokens"] = MOST_TOKENS
-    monkeypatch.setattr(stages, "_asked", lambda spec, sets: asked())
+    monkeypatch.setattr(sampling, "asked", lambda spec, sets: asked())
     made = plan.make(params.parse(content, "test"), "test")
     for run in made.runs.values():
         stages.execute(run, lambda stage, done, total: None)

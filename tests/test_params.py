@@ -198,11 +198,30 @@ def test_values_of_the_wrong_kind(key, value, expected):
             {"rows.5.parameters": {"betta": 0.1}},
             "rows.5: method 'npo' (paper) has no parameter 'betta'; did you mean 'beta'?",
         ),
+        (
+            {"unlearn.paper.lora": {"rank": 4, "alpha": 8.0, "target_modules": ["q_proj", "fc1"]}},
+            "rows.4: unlearn.paper.lora.target_modules: llama has no linear layer 'fc1' to adapt; choose from: q_proj, "
+            "k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
+        ),
         ({"rows.4.parameters": {"beta": 0.1}}, "rows.4: method 'ga' (paper) has no parameter 'beta': it has none"),
     ],
 )
 def test_names_of_things_that_do_not_exist(changes, expected):
     assert message(changes) == expected
+
+
+def test_layers_for_lora_concern_the_models_that_are_trained_so(tmp_path):
+    """A layer of Llama's is none of a second model's, which no row trains in that setting; a folder's are not known."""
+    lora = {"unlearn.paper.lora": {"rank": 4, "alpha": 8.0, "target_modules": ["o_proj"]}}
+    second = copy.deepcopy(content({})["base_models"]["llama"])
+    second["scratch"]["architecture"]["family"] = "opt"
+    both = lora | {"base_models.second": second}
+    assert "second has no linear layer 'o_proj' to adapt; did you mean 'out_proj'?" in message(both)
+    rows = [row if number < 4 else row | {"base_models": ["llama"]} for number, row in enumerate(content({})["rows"])]
+    plan.make(params.parse(content(both | {"rows": rows}), "my.yaml"), "my.yaml")
+    folder = {"base_models.llama.scratch": None, "base_models.llama.source": str(tmp_path)}
+    lora["unlearn.paper.lora"]["target_modules"] = ["query_key_value"]
+    plan.make(params.parse(content(lora | folder), "my.yaml"), "my.yaml")
 
 
 @pytest.mark.parametrize("key", ["pretrain_split", "finetune_mix"])
@@ -224,7 +243,7 @@ def test_files_that_do_not_exist():
         "base_models.llama.retain_log: there is no file no_such_log.json"
     )
     line = message({"own_methods": "no_such_methods.py"})
-    assert line.startswith("own_methods: ") and line.endswith("no_such_methods.py: there is no such file of methods")
+    assert line == "own_methods: no_such_methods.py: there is no such file of methods"
 
 
 def test_a_row_may_use_a_method_of_the_users_own(tmp_path):
@@ -356,7 +375,8 @@ def test_a_file_that_cannot_be_read(tmp_path, text, expected):
 
 def test_a_merged_key_may_be_replaced(tmp_path):
     path = tmp_path / "merged.yaml"
-    path.write_text("one: &one {a: 1, b: 2}\ntwo: &two\n  <<: *one\n  b: 3\nthree:\n  <<: *two\n  b: 4\n")
+    merged = "one: &one {a: 1, b: 2}\ntwo: &two\n  <<: *one\n  b: 3\nthree:\n  <<: *two\n  b: 4\n"
+    path.write_text(f"table: table4\n{merged}")
     with pytest.raises(KitError, match="unknown key 'one'"):  # and not: twice
         params.read(path)
 

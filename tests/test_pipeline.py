@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from unlearnkit import cli, front, params, paths, plan, planned, report, tables, verify
+from unlearnkit import cli, front, params, paths, plan, planned, report, results, tables, verify
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +50,7 @@ def finished(tmp_path_factory, micro_params):
     content["rows"].append({"method": "kl"})  # draws retain questions
     content["unlearn"]["paper"]["trajectory_every"] = content["unlearn"]["selected"]["trajectory_every"] = 1
     process = command(write(content, folder), folder / "local", "--rows-only")
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out + err
     return content, folder / "local"
 
@@ -70,7 +70,7 @@ def test_killed_at_any_moment_and_started_again_the_samples_are_the_same(finishe
         left = [line for line in worker_processes() if str(local) in line]
     assert not left, "workers outlived their parent"
     process = command(path, local, "--rows-only")
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out + err
     made = plan_of(content)
     assert samples_of(made, local, monkeypatch) == samples_of(made, uninterrupted, monkeypatch)
@@ -143,7 +143,7 @@ def test_selection_table_and_fronts_from_one_file(micro_params, local, tmp_path,
     result = local / "selecting" / "table4"
     assert verify.problems_of(result) == []
     chosen = json.loads((tmp_path / "table4.selected.json").read_text())["chosen"]["llama"]
-    for record in report.read_rows(result):
+    for record in results.read_rows(result):
         assert record["seeds"] == 2
         if record["learning_rate"] is not None and record["setting"] is None:
             choice = chosen[record["method"]]

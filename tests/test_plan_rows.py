@@ -215,6 +215,7 @@ def test_a_methods_parameters_concern_its_own_choice_only(chosen):
         {"seeds": [1, 2]},  # chosen on the first seed
         {"title": "another", "cost": "another", "paper_scale": True},
         {"unlearn.paper.batch_size": 4},
+        {"unlearn.selected.trajectory_every": 3},  # the grid measures no trajectory
         {"rows": [{"method": name} for name in ("retain", "original", "npo")]},
         {"data.forget_split": "forget05"},
     ],

@@ -6,25 +6,12 @@ import shutil
 import made_up
 import pytest
 
-from unlearnkit import report, runs, tables, verify
+from unlearnkit import params, plan, report, results, runs, tables, verify
+from unlearnkit.papers import flat_table4
 
 
-@pytest.fixture(scope="module")
-def one(micro_params, tmp_path_factory):
-    """Two base models, one seed."""
-    return made_up.assembled(made_up.two_models(micro_params, tmp_path_factory), tmp_path_factory.mktemp("one"))
-
-
-@pytest.fixture(scope="module")
-def three(micro_params, tmp_path_factory):
-    """Two base models, three seeds."""
-    return made_up.assembled(
-        made_up.two_models(micro_params, tmp_path_factory, seeds=[1, 2, 3]), tmp_path_factory.mktemp("three")
-    )
-
-
-def test_the_folder_of_three_seeds(three):
-    made, _, result = three
+def test_the_folder_of_three_seeds(three_seeds):
+    made, _, result = three_seeds
     for row in made.rows:
         for draw in row.draws:
             folder = result / "rows" / tables.row_folder(row.name) / f"seed-{draw.seed}"
@@ -32,29 +19,29 @@ def test_the_folder_of_three_seeds(three):
             assert runs.read_samples(folder / "samples.jsonl.gz") == runs.read_samples(
                 result.parent / "runs" / "row" / draw.run / "samples.jsonl.gz"
             )
-    assert len(report.read_rows(result)) == 18
-    assert len(report.read_seeds(result)) == 54
+    assert len(results.read_rows(result)) == 18
+    assert len(results.read_seeds(result)) == 54
     assert len(list((result / "models").iterdir())) == 2 * (1 + 3 + 3)
-    folders = report.draw_folders(result)
+    folders = results.draw_folders(result)
     assert folders["wide/npo_selected_setting", 2] == result / "rows" / "wide__npo_selected_setting" / "seed-2"
     assert len(folders) == 54
     assert not (result / "metrics.json").exists()
 
 
-def test_curves_and_distributions_are_of_the_first_seed(three, tmp_path):
-    result = shutil.copytree(three[2], tmp_path / "result")
+def test_curves_and_distributions_are_of_the_first_seed(three_seeds, tmp_path):
+    result = shutil.copytree(three_seeds[2], tmp_path / "result")
     points = [{"step": step, "loss": None, "truth_ratios": [1.0, 2.0], "items": ["a", "b"]} for step in (0, 1)]
     for seed in (1, 2):
         folder = result / "rows" / "llama__npo" / f"seed-{seed}"
         (folder / "trajectory.json").write_text(json.dumps([point | {"seed": seed} for point in points]))
-    trajectories = report.read_trajectories(result)
+    trajectories = results.read_trajectories(result)
     assert trajectories.keys() == {"llama/npo"}
     assert [(point["step"], point["seed"]) for point in trajectories["llama/npo"]] == [(0, 1), (1, 1)]
     assert all(
         0 <= point["forget_quality_p"] <= 1 and "truth_ratios" not in point for point in trajectories["llama/npo"]
     )
-    ratios = report.read_truth_ratios(result)
-    assert ratios.keys() == {row.name for row in three[0].rows}
+    ratios = results.read_truth_ratios(result)
+    assert ratios.keys() == {row.name for row in three_seeds[0].rows}
     assert all(len(values) == 8 for values in ratios.values())
 
 
@@ -86,14 +73,14 @@ def test_text_of_other_peoples_data_stays_where_it_is(micro_params, tmp_path, tm
 # --- verify -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("which", ["one", "three"])
+@pytest.mark.parametrize("which", ["one_seed", "three_seeds"])
 def test_a_result_as_it_was_written_has_no_problem(which, request):
     assert verify.problems_of(request.getfixturevalue(which)[2]) == []
 
 
 @pytest.fixture
-def result(three, tmp_path):
-    return shutil.copytree(three[2], tmp_path / "result")
+def result(three_seeds, tmp_path):
+    return shutil.copytree(three_seeds[2], tmp_path / "result")
 
 
 def close(result) -> None:
@@ -142,6 +129,33 @@ def test_a_number_of_the_table_that_does_not_follow_from_its_seeds(result, key):
     assert line.startswith(f"table.csv, row wide/flat_kl, {key}: 7 instead of ")
 
 
+@pytest.mark.parametrize(
+    ("row", "doctored", "right"),
+    [
+        ("llama/ga", "ok", "collapsed"),
+        ("llama/npo", "collapsed", "ok"),
+        ("wide/npo_selected_setting", "ok", "collapsed"),  # on the validation authors
+    ],
+)
+def test_a_status_that_does_not_follow_from_the_numbers(result, row, doctored, right):
+    change_csv(result / "table.csv", row, "status", doctored)
+    close(result)
+    found = [line for line in verify.problems_of(result) if line.startswith("table.csv")]
+    assert found == [f"table.csv, row {row}, status: {doctored} instead of {right}"]
+
+
+def test_a_status_that_is_the_same_in_both_files_and_does_not_follow(result):
+    for name in ("seeds.csv", "table.csv"):
+        change_csv(result / name, "llama/ga", "status", "ok")
+        change_csv(result / name, "llama/ga", "reason", None)
+    close(result)
+    found = [line for line in verify.problems_of(result) if ", status: " in line]
+    assert found == [
+        *(f"seeds.csv, row llama/ga, seed {seed}, status: ok instead of collapsed" for seed in (1, 2, 3)),
+        "table.csv, row llama/ga, status: ok instead of collapsed",
+    ]
+
+
 def test_a_verdict_that_does_not_follow_from_the_table(result):
     verdict = json.loads((result / "verdict.json").read_text())
     verdict[0]["ours"] = "holds"
@@ -167,5 +181,31 @@ def test_samples_that_are_not_there(result):
     found = verify.problems_of(result)
     assert found[0] == "seeds.csv, row llama/npo, seed 1: no samples"
     # Without its retain model's samples nothing of that seed can be recomputed.
-    wide = [record["row"] for record in report.read_rows(result) if record["base_model"] == "wide"]
+    wide = [record["row"] for record in results.read_rows(result) if record["base_model"] == "wide"]
     assert found[1:] == [f"seeds.csv, row {name}, seed 3: no samples" for name in wide]
+
+
+# --- a published log in the retain model's place ------------------------------------------------------------
+
+
+def test_a_published_log_stands_for_the_retain_model(micro_params, local, monkeypatch):
+    """The numbers are those of the retain model whose samples the log holds; verify finds all it needs."""
+    monkeypatch.setattr(flat_table4, "figures", lambda result, caption: {})
+    content = micro_params() | {"profile": "made_up"}
+    trained = plan.make(params.parse(content, "test"), "test")
+    made_up.finish(trained)
+    retain = next(row for row in trained.rows if row.method == "retain").draws[0].run
+    samples = runs.read_samples(runs.folder(retain, "row") / "samples.jsonl.gz")
+    log = local / "eval_log_aggregated.json"
+    log.write_text(json.dumps(made_up.evaluation_log(samples)))
+    content["base_models"]["llama"]["retain_log"] = str(log)
+    published = plan.make(params.parse(content, "test"), "test")
+    made_up.finish(published)
+    expected = {record["row"]: record for record in tables.draws(trained, {})}
+    found = {record["row"]: record for record in report.assemble(published, {}, local / "result")}
+    for name, record in found.items():
+        assert record["status"] == expected[name]["status"]
+        for key in ("forget_quality_p", "forget_quality_clustered_p", "forget_rouge_l_gap", "model_utility_geometric"):
+            assert record[key] == pytest.approx(expected[name][key]), (name, key)
+    runs.write_json(local / "result" / "manifest.json", {"files": {}})
+    assert verify.problems_of(local / "result") == []

@@ -280,22 +280,23 @@ def test_a_damaged_manifest_is_a_one_line_error(damage, local):
 # --- what a number depends on -------------------------------------------------------------------------------
 
 
-def test_source_hash_covers_what_computes_and_not_what_shows(tmp_path, monkeypatch):
+def test_source_hash_covers_what_computes_and_not_what_plans_or_shows(tmp_path, monkeypatch):
     package = tmp_path / "unlearnkit"
     shutil.copytree(paths.PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__", "files"))
     monkeypatch.setattr(paths, "PACKAGE", package)
     original = runs.source_hash.__wrapped__()
     assert original == runs.source_hash.__wrapped__()
-    for name in ("cli.py", "tables.py", "claims.py", "report.py", "captions.py", "front.py", "plots/style.py"):
+    shows = ("cli.py", "tables.py", "claims.py", "report.py", "captions.py", "front.py", "plots/style.py")
+    for name in (*shows, "params.py", "schema.py", "checks.py", "planned.py", "plan.py", "grid.py"):
         (package / name).write_text((package / name).read_text() + "\n# changed\n")
         assert runs.source_hash.__wrapped__() == original, name
     seen = {original}
-    for name in ("losses/ga.py", "metrics/tofu.py", "training/unlearn.py", "evaluation.py", "data/encode.py"):
+    for name in ("losses/ga.py", "metrics/tofu.py", "training/unlearn.py", "evaluation.py", "data/encode.py", "hub.py"):
         (package / name).write_text((package / name).read_text() + "\n# changed\n")
         seen.add(runs.source_hash.__wrapped__())
     (package / "losses" / "ga.py").rename(package / "losses" / "ascent.py")
     seen.add(runs.source_hash.__wrapped__())
-    assert len(seen) == 7
+    assert len(seen) == 8
 
 
 # --- several processes --------------------------------------------------------------------------------------

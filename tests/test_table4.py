@@ -11,7 +11,7 @@ import nbformat
 import pytest
 import yaml
 
-from unlearnkit import params, paths, plan, report, runs, tables, verify
+from unlearnkit import params, paths, plan, results, runs, tables, verify
 from unlearnkit.claims import BASELINES, FLAT
 from unlearnkit.errors import KitError
 
@@ -47,7 +47,7 @@ def losses(draw_folder) -> list[float]:
 
 @pytest.fixture(scope="module")
 def reference() -> list[dict]:
-    return report.read_rows(REFERENCE)
+    return results.read_rows(REFERENCE)
 
 
 def test_the_reference_is_of_the_parameter_file(reference):
@@ -55,7 +55,7 @@ def test_the_reference_is_of_the_parameter_file(reference):
     made = plan.make(params.read(paths.ROOT / FILE), FILE)
     assert [row["row"] for row in reference] == [row.name for row in made.rows]
     assert {row["status"] for row in reference} <= {"ok", "collapsed"}
-    folders = report.draw_folders(REFERENCE)
+    folders = results.draw_folders(REFERENCE)
     for row in made.rows:
         for draw in row.draws:
             manifest = json.loads((folders[row.name, draw.seed] / "manifest.json").read_text())
@@ -85,7 +85,7 @@ def test_in_the_reference_a_flat_row_and_two_baselines_do_not_collapse(reference
 @pytest.mark.parametrize("base_model", BASE_MODELS)
 def test_in_the_reference_gradient_ascent_climbs(base_model):
     """GA's loss is minus the cross-entropy of the forget answers: it starts near zero and grows in magnitude."""
-    draws = {draw: folder for draw, folder in report.draw_folders(REFERENCE).items() if draw[0] == f"{base_model}/ga"}
+    draws = {draw: folder for draw, folder in results.draw_folders(REFERENCE).items() if draw[0] == f"{base_model}/ga"}
     assert draws
     for folder in draws.values():
         stored = losses(folder)
@@ -101,13 +101,13 @@ def test_a_difference_of_two_rows_is_that_of_the_table(reference):
     rows = own(reference, BASE_MODELS[0])
     names = [rows[method]["row"] for method in ("flat_js", "npo")]
     for set_name in ("forget", "retain"):
-        found = report.difference(REFERENCE, *names, set_name)
+        found = results.difference(REFERENCE, *names, set_name)
         values = [rows[method][f"{set_name}_rouge_l_recall"] for method in ("flat_js", "npo")]
         assert found.mean == pytest.approx(values[0] - values[1], abs=1e-12)
-        assert report.difference(REFERENCE, *reversed(names), set_name).mean == pytest.approx(-found.mean, abs=1e-12)
+        assert results.difference(REFERENCE, *reversed(names), set_name).mean == pytest.approx(-found.mean, abs=1e-12)
         assert found.floor <= found.p <= 1
     with pytest.raises(KitError, match="no row 'llama/flat_jz'; did you mean 'llama/flat_js'"):
-        report.difference(REFERENCE, "llama/flat_jz", names[1], "forget")
+        results.difference(REFERENCE, "llama/flat_jz", names[1], "forget")
 
 
 # --- a part of it, cold -------------------------------------------------------------------------------------
@@ -199,7 +199,7 @@ def test_unlearning_went_the_intended_way(rows, whole):
     for method in METHODS:
         assert rows[method]["forget_probability"] < rows["original"]["forget_probability"]
         assert rows[method]["forget_rouge_l_recall"] < rows["original"]["forget_rouge_l_recall"]
-    stored = losses(report.draw_folders(whole[1])[f"{BASE_MODELS[0]}/ga", CONTENT["seeds"][0]])
+    stored = losses(results.draw_folders(whole[1])[f"{BASE_MODELS[0]}/ga", CONTENT["seeds"][0]])
     assert stored[-1] < stored[0] < 0
 
 

@@ -3,33 +3,17 @@
 import copy
 import json
 
-import made_up
-import pytest
-
-from unlearnkit import captions, report, text
+from unlearnkit import captions, text
 from unlearnkit.metrics.tofu import ks_level
-
-
-@pytest.fixture(scope="module")
-def one(micro_params, tmp_path_factory):
-    """Two base models, one seed."""
-    return made_up.assembled(made_up.two_models(micro_params, tmp_path_factory), tmp_path_factory.mktemp("one"))
-
-
-@pytest.fixture(scope="module")
-def three(micro_params, tmp_path_factory):
-    """Two base models, three seeds."""
-    return made_up.assembled(
-        made_up.two_models(micro_params, tmp_path_factory, seeds=[1, 2, 3]), tmp_path_factory.mktemp("three")
-    )
+from unlearnkit.papers import flat_table4
 
 
 def rows_of(block: text.Block) -> list[str]:
     return [line[0] for line in block[1:]]
 
 
-def test_every_row_is_shown_once_in_a_table_of_its_own_kind(one):
-    made, found, _ = one
+def test_every_row_is_shown_once_in_a_table_of_its_own_kind(one_seed):
+    made, found, _ = one_seed
     blocks = dict(text.blocks(made, found))
     names = {"llama": "Llama2-7B", "wide": "Phi-1.5B"}
     assert list(blocks) == [
@@ -62,8 +46,8 @@ def test_every_row_is_shown_once_in_a_table_of_its_own_kind(one):
         assert {len(line) for line in block} == {len(block[0])}
 
 
-def test_the_paper_stands_beside_ours(one):
-    made, found, _ = one
+def test_the_paper_stands_beside_ours(one_seed):
+    made, found, _ = one_seed
     block = text.comparison(made, text.of(found, "llama"))
     assert block[0][1:] == [f"{head}: paper / yours" for head in ("FQ", "MU", "F-RL", "R-RL")]
     npo = next(line for line in block if line[0] == "NPO")
@@ -75,8 +59,8 @@ def test_the_paper_stands_beside_ours(one):
     assert block[1][1].split("/")[0].strip() == "-", "the paper has no row for the base model"
 
 
-def test_the_papers_row_is_found_in_every_setting_and_a_reference_run_in_its_own(one):
-    _, found, _ = one
+def test_the_papers_row_is_found_in_every_setting_and_a_reference_run_in_its_own(one_seed):
+    _, found, _ = one_seed
     by_row = {record["row"]: record for record in found}
     printed = [{"base_model": "Llama2-7B", "method": "npo"}]
     assert text.match(printed, by_row["llama/npo"]) == printed[0]
@@ -93,8 +77,8 @@ def test_numbers_that_the_digits_would_hide_are_shown_as_powers():
     assert shown == ["-", "0.0000", "5.0e-05", "0.0001", "0.1235", "1.0000"]
 
 
-def test_questions_behind_the_best_method(one):
-    made, found, _ = one
+def test_questions_behind_the_best_method(one_seed):
+    made, found, _ = one_seed
     mine = text.of(found, "llama")
     ks = {"ga": 1, "npo": 6, "flat_kl": 5}
     mine = [record | {"forget_quality_k": ks.get(record["method"], record["forget_quality_k"])} for record in mine]
@@ -108,8 +92,8 @@ def test_questions_behind_the_best_method(one):
     assert lines["NPO"][3:] == ["0.500", "0.500"]
 
 
-def test_the_release_stands_beside_the_papers_form(one):
-    _, found, _ = one
+def test_the_release_stands_beside_the_papers_form(one_seed):
+    _, found, _ = one_seed
     (head, line) = text.variants(found, "llama")
     assert head[1] == "FQ: paper's form / release's"
     by_row = {record["row"]: record for record in found}
@@ -118,8 +102,8 @@ def test_the_release_stands_beside_the_papers_form(one):
         assert [side.strip() for side in cell.split("/")] == forms
 
 
-def test_several_seeds_have_a_table_of_medians_and_ranges(three):
-    made, found, _ = three
+def test_several_seeds_have_a_table_of_medians_and_ranges(three_seeds):
+    made, found, _ = three_seeds
     headings = [heading for heading, _ in text.blocks(made, found)]
     assert headings[3] == "llama: median and range over 3 seeds"
     block = text.over_seeds(text.of(found, "llama"))
@@ -130,18 +114,18 @@ def test_several_seeds_have_a_table_of_medians_and_ranges(three):
     assert len({*values}) == 3
 
 
-def test_touched_authors_are_a_column_only_where_some_are_not(one):
-    made, found, _ = one
+def test_touched_authors_are_a_column_only_where_some_are_not(one_seed):
+    made, found, _ = one_seed
     mine = text.of(found, "llama")
     assert "R-RL: touched / other authors" in text.behind(made, mine)[0]
     without = [{key: value for key, value in record.items() if "touched" not in key} for record in mine]
     assert len(text.behind(made, without)[0]) == len(text.behind(made, mine)[0]) - 1
 
 
-def test_markdown_and_latex_hold_every_table_and_the_caption(one):
-    made, found, result = one
+def test_markdown_and_latex_hold_every_table_and_the_caption(one_seed):
+    made, found, result = one_seed
     shown = (result / "table.md").read_text()
-    assert shown == text.markdown(made, found)
+    assert shown == text.markdown(made, found, text.blocks(made, found), captions.caption(made, found))
     assert shown.startswith(f"# {made.params.title}\n")
     assert [line[3:] for line in shown.splitlines() if line.startswith("## ")] == [
         h for h, _ in text.blocks(made, found)
@@ -154,17 +138,19 @@ def test_markdown_and_latex_hold_every_table_and_the_caption(one):
     assert all(line.endswith(r"\\") for line in latex.splitlines() if " & " in line)
 
 
-def test_what_a_caption_says_depends_on_the_plan(one, three):
+def test_what_a_caption_says_depends_on_the_plan(one_seed, three_seeds):
     text_of = {}
-    for name, (made, found, _) in {"one": one, "three": three}.items():
+    for name, (made, found, _) in {"one": one_seed, "three": three_seeds}.items():
         text_of[name] = " ".join(captions.caption(made, found))
     assert "forget01 = 40 of 1280 questions (3.1%); every row: one seed." in text_of["one"]
-    assert "every row: 3 seeds, the (lower) median of each column by itself." in text_of["three"]
+    assert "every row: 3 seeds, the (lower) median of each column." in text_of["three"]
+    assert "those of the seed with the (lower) median p" in text_of["three"]
+    assert "median" not in text_of["one"]
     assert "A seed covers" in text_of["three"] and "A seed covers" not in text_of["one"]
     for name in ("llama", "wide"):
         assert f"The base model {name} met in pre-training 48 of 48 real authors" in text_of["one"]
     assert "Collapsed:" in text_of["one"]
-    made, found, _ = one
+    made, found, _ = one_seed
     kept = [record | {"status": "ok"} for record in found]
     assert "Collapsed:" not in " ".join(captions.caption(made, kept))
     assert "validation authors" not in " ".join(captions.caption(made, kept)), "no row of the table itself is selected"
@@ -174,8 +160,8 @@ def test_what_a_caption_says_depends_on_the_plan(one, three):
     assert "Not the paper's scale" not in " ".join(captions.caption(made, found))
 
 
-def test_hub_ids_without_a_revision_are_named(one):
-    made = copy.copy(one[0])
+def test_hub_ids_without_a_revision_are_named(one_seed):
+    made = copy.copy(one_seed[0])
     llama = made.params.base_models["llama"].model_copy(update={"scratch": None, "source": "someone/llama"})
     data = made.params.data.model_copy(update={"source": "locuslab/TOFU"})
     made.params = made.params.model_copy(update={"base_models": {"llama": llama}, "data": data})
@@ -183,15 +169,15 @@ def test_hub_ids_without_a_revision_are_named(one):
     pinned = llama.model_copy(update={"revision": "abc"})
     made.params = made.params.model_copy(update={"base_models": {"llama": pinned}})
     assert captions.unpinned(made) == ["locuslab/TOFU"]
-    assert captions.unpinned(one[0]) == []
+    assert captions.unpinned(one_seed[0]) == []
 
 
-def test_verdicts_are_about_the_tables_own_setting(one):
-    _, found, result = one
+def test_verdicts_are_about_the_tables_own_setting(one_seed):
+    _, found, result = one_seed
     verdict = json.loads((result / "verdict.json").read_text())
     assert {record["base_model"] for record in verdict} == {"llama", "wide"}
     assert all(record["rows_compared"]["ours"] <= 3 for record in verdict)
     better = [
         record | ({"model_utility_geometric": 1.0} if record["setting"] == "selected" else {}) for record in found
     ]
-    assert report.verdicts(better, False) == verdict
+    assert flat_table4.verdicts(better, {"paper_scale": False}) == verdict

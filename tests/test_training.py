@@ -23,7 +23,6 @@ from micro import (
 )
 
 from unlearnkit.data.encode import IGNORE, encode
-from unlearnkit.errors import KitError
 from unlearnkit.methods import METHODS, Term, Variant, variant
 from unlearnkit.training import examples
 from unlearnkit.training.reference import add_reference_logp
@@ -33,36 +32,6 @@ pytestmark = [
     pytest.mark.usefixtures("quiet"),
     pytest.mark.filterwarnings("ignore:.gradient_checkpointing. is deprecated"),
 ]
-
-
-# --- the loss -----------------------------------------------------------------------------------------------
-
-
-def retain_nll(retain_logp):
-    return -retain_logp
-
-
-def test_every_term_has_its_own_weight_and_denominator(memorised, micro_tokenizer, micro_training, tmp_path):
-    both = Variant((Term("ga", "answer_tokens"), Term(retain_nll, "answer_tokens", weight=0.5)), "a test")
-    rows = tokenized(micro_tokenizer, both, 4)
-    trainer = trainer_for(memorised(), micro_tokenizer, tmp_path, both, rows, micro_training())
-    loss = loss_of(trainer, rows[:1], rows[1:])
-    forget, retain = (
-        torch.cat([token_probabilities(memorised(), row, part).log() for row in rows]) for part in ("forget", "retain")
-    )
-    assert trainer.denominators == {"sequences": 4, "forget": len(forget), "retain": len(retain)}
-    assert loss.item() == pytest.approx((forget.mean() - 0.5 * retain.mean()).item(), abs=1e-5)
-
-
-def test_a_loss_must_return_one_value_a_sequence(memorised, micro_tokenizer, micro_training, tmp_path):
-    def already_averaged(forget_logp):
-        return forget_logp.mean()
-
-    chosen = Variant((Term(already_averaged, "sequences"),), "a test")
-    rows = tokenized(micro_tokenizer, chosen, 4)
-    trainer = trainer_for(memorised(), micro_tokenizer, tmp_path, chosen, rows, micro_training())
-    with pytest.raises(KitError, match=r"'already_averaged' returned shape \(\), expected \(4,\)"):
-        loss_of(trainer, rows)
 
 
 # --- what may not change it ---------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
     names = tofu.splits(data.forget_split)
     n_forget, n_full = plan.data.size(names.forget), plan.data.size("full")
     origin = "the kit's own universe" if data.source == "universe" else data.source
-    drawn = "one seed" if len(seeds) == 1 else f"{len(seeds)} seeds, the (lower) median of each column by itself"
+    drawn = "one seed" if len(seeds) == 1 else f"{len(seeds)} seeds, the (lower) median of each column"
     lines = [
         f"Profile {plan.params.profile}: {origin}, {data.forget_split} = {n_forget} of {n_full} questions "
         f"({n_forget / n_full:.1%}); every row: {drawn}.",
@@ -19,6 +19,7 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
     if not plan.params.paper_scale:
         lines.append("Not the paper's scale; rows that differ by a few questions of D = k/n are not ordered by that.")
     if len(seeds) > 1:
+        lines.append("FQ's p, its k and the p by author belong together: those of the seed with the (lower) median p.")
         lines.append("A seed covers the fine-tuning of original and retain model and the unlearning, not pre-training.")
     for base_model in plan.params.base_models:
         seen = facts_seen(plan, base_model)

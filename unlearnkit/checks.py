@@ -4,13 +4,12 @@ Every mistake is one line with the file, the key and the nearest valid name.
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
-from unlearnkit import methods, paths
+from unlearnkit import methods, models, paths
 from unlearnkit.data import prompts, tofu
-from unlearnkit.errors import KitError, nearest
+from unlearnkit.errors import KitError, at, nearest
 from unlearnkit.schema import BaseModelParams, Data, Params, RowParams
 
 REFERENCE_ROWS = {
@@ -20,15 +19,6 @@ REFERENCE_ROWS = {
     "retain_2": "Retained LLM, another seed",
 }
 HUB_ID = r"\w[\w.-]*(/\w[\w.-]*)?"
-
-
-@contextmanager
-def at(key: str) -> Iterator[None]:
-    """Puts the key before the line of a mistake."""
-    try:
-        yield
-    except KitError as error:
-        raise KitError(f"{key}: {error}") from None
 
 
 def check(content: Params, where: str) -> None:
@@ -112,6 +102,8 @@ def _check_rows(content: Params) -> None:
             for name in row.base_models or ():
                 if name not in content.base_models:
                     raise KitError(f"base_models: no base model '{name}'{nearest(name, content.base_models)}")
+            if row.method in known:
+                _check_lora(content, setting, row.base_models or content.base_models)
             label = (row.method, row.variant, row.setting or content.unlearn.default)
             if label in seen:
                 raise KitError(f"the row '{row.method}' ({', '.join(label[1:])}) is there twice")
@@ -123,6 +115,22 @@ def _check_rows(content: Params) -> None:
     ):
         if name not in needed:
             raise KitError(f"rows: {why} the row '{name}', which is missing")
+
+
+def _check_lora(content: Params, setting: str, base_models: Iterable[str]) -> None:
+    """The layers that LoRA adapts, in models of the kit's own; in others they are looked up when one is loaded."""
+    lora = getattr(content.unlearn, setting).lora
+    for name in base_models:
+        scratch = content.base_models[name].scratch
+        if lora is None or scratch is None:
+            continue
+        layers = models.FAMILIES[scratch.architecture.family].linear
+        for target in lora.target_modules:
+            if target not in layers:
+                raise KitError(
+                    f"unlearn.{setting}.lora.target_modules: {name} has no linear layer '{target}' to adapt"
+                    f"{nearest(target, layers)}"
+                )
 
 
 def _check_reference_row(row: RowParams) -> None:

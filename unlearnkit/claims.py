@@ -281,10 +281,11 @@ def verdicts(rows: list[dict], paper_scale: bool, published: list[dict]) -> list
     return records
 
 
-def to_markdown(records: list[dict]) -> str:
+def to_markdown(records: list[dict], seeds: int) -> str:
     """A table for each base model, verdicts with the number of rows compared; below it the reasons."""
     sides = {"printed": "printed", "printed_same_rows": "printed, only methods we ran", "ours": "our rows"}
-    lines = []
+    drawn_once = "Every row is one seed: a verdict that hangs on a small difference may turn with the next."
+    lines = [drawn_once if seeds == 1 else "Compared are medians over the seeds.", ""]
     for base_model in dict.fromkeys(record["base_model"] for record in records):
         mine = [record for record in records if record["base_model"] == base_model]
         lines += [f"### {base_model} (in the paper: {mine[0]['printed_base_model']})", ""]

@@ -10,10 +10,10 @@ from unlearnkit.errors import KitError, nearest
 
 def table(args) -> int:
     """Compute what is missing of a table and print it."""
-    from unlearnkit import params, plan, report, runs, text
+    from unlearnkit import papers, params, report, runs
 
     content = params.read(args.params_file)
-    planned = plan.make(content, str(args.params_file), args.split)
+    planned = papers.make(content, str(args.params_file), args.split)
     wanted = _wanted(planned, args)
     if args.fresh:
         named = {draw.run for row in planned.rows for draw in row.draws if row.method in (args.rows or "").split(",")}
@@ -32,7 +32,7 @@ def table(args) -> int:
     print("writing table, figures and notebook", flush=True)
     found, problem, folder = report.write(planned, failed)
     print()
-    print(text.markdown(planned, found))
+    print((folder / "table.md").read_text(encoding="utf-8"))
     print(f"written to {folder}")
     for record in found:
         if record["status"] == "failed":
@@ -48,6 +48,10 @@ def _wanted(planned, args) -> list:
     """The runs behind the rows that were asked for, each after what it needs."""
     from unlearnkit import tables
 
+    if not planned.rows:
+        if args.rows or args.model:
+            raise KitError(f"{planned.where}: {planned.params.table} is computed as a whole, without ROWS and MODEL")
+        return list(planned.runs.values())
     names = args.rows.split(",") if args.rows else None
     tables.check_rows(planned, names or [])
     if args.model and args.model not in planned.params.base_models:
@@ -60,13 +64,7 @@ def _wanted(planned, args) -> list:
         judge = row.method == "original" or (row.training is None and planned.purpose == "grid")
         if (names is None or row.method in names or judge) and args.model in (None, row.base_model):
             keys |= {key for draw in row.draws for key in (draw.run, draw.retain_run) if key}
-    todo = list(keys)
-    while todo:
-        for need in planned.runs[todo.pop()].needs:
-            if need not in keys:
-                keys.add(need)
-                todo.append(need)
-    return [run for run in planned.runs.values() if run.key in keys]
+    return planned.behind(keys)
 
 
 def _forget(wanted: list) -> None:
@@ -78,31 +76,14 @@ def _forget(wanted: list) -> None:
 
 def _execute(planned, wanted: list, workers: int | None) -> dict[str, str]:
     """Execute runs under a progress display; key -> reason of those that failed."""
-    from unlearnkit import engines, progress
+    from unlearnkit import engines, papers, progress
 
-    display = progress.Display(wanted, lambda run: _describe(planned, run))
+    describe = papers.of(planned.params.table).describe
+    display = progress.Display(wanted, lambda run: describe(planned, run))
     try:
         return engines.execute_all(wanted, workers, display)
     finally:
         display.close()
-
-
-def _describe(planned, run) -> str:
-    """A finished run's numbers in a few words."""
-    from unlearnkit import tables, text
-    from unlearnkit.metrics.samples import tofu_metrics
-
-    found = [(row, draw) for row in planned.rows for draw in row.draws if draw.run == run.key]
-    if not found or planned.purpose == "grid":
-        return "done"
-    row, draw = found[0]
-    metrics = tofu_metrics(tables.draw_samples(planned, row, draw), tables.retain_samples(planned, row, draw))
-    words = [f"F-RL {metrics['forget_rouge_l_recall']:.3f}", f"R-RL {metrics['retain_rouge_l_recall']:.3f}"]
-    if "model_utility_geometric" in metrics:
-        words.insert(0, f"MU {metrics['model_utility_geometric']:.3f}")
-    if "forget_quality_p" in metrics:
-        words.insert(0, f"FQ {text.number(metrics['forget_quality_p'], 4)}")
-    return "  ".join(words)
 
 
 def select(args) -> int:
@@ -158,13 +139,13 @@ def _grid(args, purpose: str) -> tuple:
 
 def reference(args) -> int:
     """Copy this machine's finished result of a table to the committed reference results."""
-    from unlearnkit import grid, params, plan, verify
+    from unlearnkit import grid, papers, params, verify
 
     content = params.read(args.params_file)
     if args.front:
         target = verify.make_front_reference(grid.make(content, str(args.params_file), "front"))
     else:
-        target = verify.make_reference(plan.make(content, str(args.params_file), args.split))
+        target = verify.make_reference(papers.make(content, str(args.params_file), args.split))
     print(f"copied to {target}; look at it, then commit it")
     return 0
 

@@ -105,8 +105,8 @@ class _Worker:
 class _Scheduler:
     def __init__(self, missing: list[Run], workers: list[_Worker], listen: Listener):
         # Models before rows: whatever others wait for goes first.
-        order = {"base_model": 0, "finetuned": 1, "row": 2}
-        self.waiting = collections.deque(sorted(missing, key=lambda run: order[run.kind]))
+        order = {"base_model": 0, "finetuned": 1}
+        self.waiting = collections.deque(sorted(missing, key=lambda run: order.get(run.kind, 2)))
         self.workers, self.listen = workers, listen
         self.events: queue.Queue = queue.Queue()
         self.failed: dict[str, str] = {}

@@ -2,7 +2,6 @@
 learning rates and steps, on the table's own forget split; nothing is chosen, the selection's choice is only marked.
 """
 
-import datetime
 import json
 from pathlib import Path
 
@@ -36,7 +35,8 @@ def write(plan: Plan, wanted: list[str]) -> Path:
         for base_model in base_models:
             figure = plots.fronts(found, references, base_model, caption(plan))
             plots.save(figure, partial, f"front_{base_model}")
-        runs.write_json(partial / "manifest.json", _manifest(plan, partial))
+        manifest = {"plan_key": plan.key, "runs": sorted(plan.runs), **runs.provenance(partial)}
+        runs.write_json(partial / "manifest.json", manifest)
     return target
 
 
@@ -76,16 +76,3 @@ def _references(plan: Plan, base_model: str) -> list[dict]:
         | tofu_metrics(samples[row.method], samples["retain"])
         for row in rows
     ]
-
-
-def _manifest(plan: Plan, result: Path) -> dict:
-    files = sorted(file for file in result.rglob("*") if file.is_file())
-    return {
-        "plan_key": plan.key,
-        "source_hash": runs.source_hash(),
-        "runs": sorted(plan.runs),
-        **runs.commit(),
-        **runs.environment(),
-        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "files": {file.relative_to(result).as_posix(): runs.sha256(file) for file in files},
-    }

@@ -11,8 +11,10 @@ from unlearnkit.plan import decided_rows
 from unlearnkit.planned import Draw, Models, Plan, Row, unlearn_spec
 
 
-def make(content: schema.Params, where: str, purpose: str) -> Plan:
+def make(content: schema.Table, where: str, purpose: str) -> Plan:
     """Plan the grid for the `purpose` "selection" or "front". KitError: the file has no grid."""
+    if not isinstance(content, schema.Params):
+        raise KitError(f"{where}: {content.table} trains no methods; there is no grid")
     check(content, where)
     grid = content.selection
     if grid is None or content.unlearn.selected is None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unlearnkit import paths
-from unlearnkit.errors import KitError, nearest
-from unlearnkit.schema import Params
+from unlearnkit.errors import KitError, at, nearest
+from unlearnkit.schema import Params, Table
 
 WEIGHTS = (  # in the order of preference
     r"model(-\d+-of-\d+)?\.safetensors(\.index\.json)?",
@@ -46,11 +46,13 @@ def revision(kind: str, id: str, given: str | None) -> str | None:
     return given or _read_lock()[f"{kind}s"].get(id)
 
 
-def named(content: Params, base_model: str | None = None) -> list[Repository]:
+def named(content: Table, base_model: str | None = None) -> list[Repository]:
     """What a parameter file takes from the hub: the data set and all base models, or the one of them asked for.
 
     KitError: there is no such base model.
     """
+    if not isinstance(content, Params):
+        return []
     if base_model and base_model not in content.base_models:
         raise KitError(f"no base model '{base_model}'{nearest(base_model, content.base_models)}")
     found = []
@@ -163,12 +165,11 @@ def reason(error: BaseException) -> str:
 def _asking(what: str) -> Iterator[None]:
     from huggingface_hub.errors import HTTPError  # of the HTTP library: also a network that is not there
 
-    try:
-        yield
-    except KitError as error:
-        raise KitError(f"{what}: {error}") from None
-    except (HTTPError, OSError, ValueError) as error:
-        raise KitError(f"{what}: {reason(error)}") from error
+    with at(what):
+        try:
+            yield
+        except (HTTPError, OSError, ValueError) as error:
+            raise KitError(reason(error)) from error
 
 
 def _read_lock() -> dict[str, dict[str, str]]:

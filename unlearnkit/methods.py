@@ -212,28 +212,29 @@ def known(own: str | None = None) -> dict[str, Method]:
 
 
 def _own_methods(path: Path) -> dict[str, Method]:
+    file = paths.shown(path)
     if not path.is_file():
-        raise KitError(f"{path}: there is no such file of methods")
+        raise KitError(f"{file}: there is no such file of methods")
     names: dict = {"__name__": path.stem, "__file__": str(path)}
     try:
         exec(compile(path.read_text(encoding="utf-8"), str(path), "exec", dont_inherit=True), names)
     except KitError as error:
-        raise KitError(f"{path}: {error}") from error
+        raise KitError(f"{file}: {error}") from error
     except Exception as error:  # whatever the user's own code raises
         reason = str(error).partition("\n")[0]
-        raise KitError(f"{path}: {type(error).__name__}: {reason}") from error
+        raise KitError(f"{file}: {type(error).__name__}: {reason}") from error
     if "METHODS" not in names:
-        raise KitError(f"{path}: it defines no METHODS, a dictionary from names to Method objects")
+        raise KitError(f"{file}: it defines no METHODS, a dictionary from names to Method objects")
     own = names["METHODS"]
     if not isinstance(own, dict):
-        raise KitError(f"{path}: METHODS is a {type(own).__name__}, not a dictionary")
+        raise KitError(f"{file}: METHODS is a {type(own).__name__}, not a dictionary")
     for name, method in own.items():
         if not (isinstance(name, str) and name.isidentifier()):
-            raise KitError(f"{path}: METHODS: {name!r} is no name; use letters, digits and _")
+            raise KitError(f"{file}: METHODS: {name!r} is no name; use letters, digits and _")
         if name in METHODS:
-            raise KitError(f"{path}: METHODS: the kit has a method '{name}' already; give yours another name")
+            raise KitError(f"{file}: METHODS: the kit has a method '{name}' already; give yours another name")
         if not isinstance(method, Method):
-            raise KitError(f"{path}: METHODS['{name}'] is a {type(method).__name__}, not a Method")
+            raise KitError(f"{file}: METHODS['{name}'] is a {type(method).__name__}, not a Method")
     return own
 
 

@@ -6,9 +6,10 @@ Small models use the family's own transformers classes, so everything downstream
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
-from unlearnkit import hub
+from unlearnkit import hub, paths
 from unlearnkit.errors import KitError
 
 
@@ -16,7 +17,8 @@ from unlearnkit.errors import KitError
 class Family:
     """How a family's tokenizer treats texts, and where its configuration differs from what params.Architecture says.
 
-    `special_tokens` have the first ids; `opens`: `bos` opens every text; `renamed`: sizes under the family's own names;
+    `special_tokens` have the first ids; `opens`: `bos` opens every text; `linear`: names of the linear layers, which
+    LoRA may adapt, without the output head; `renamed`: sizes under the family's own names;
     `fixed`: values where the configuration's default suits no small model.
     """
 
@@ -25,13 +27,21 @@ class Family:
     eos: str
     pad: str
     opens: bool
+    linear: tuple[str, ...]
     renamed: dict[str, str] = field(default_factory=dict)
     fixed: dict[str, float] = field(default_factory=dict)
 
 
 FAMILIES: dict[str, Family] = {
     # Pads with the end-of-sequence token, like TOFU.
-    "llama": Family(("<s>", "</s>", "[INST]", "[/INST]"), bos="<s>", eos="</s>", pad="</s>", opens=True),
+    "llama": Family(
+        ("<s>", "</s>", "[INST]", "[/INST]"),
+        bos="<s>",
+        eos="</s>",
+        pad="</s>",
+        opens=True,
+        linear=("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
+    ),
     # Every text opens with the token that also ends an answer.
     "opt": Family(
         ("<s>", "<pad>", "</s>"),
@@ -39,11 +49,19 @@ FAMILIES: dict[str, Family] = {
         eos="</s>",
         pad="<pad>",
         opens=True,
+        linear=("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"),
         renamed={"intermediate_size": "ffn_dim", "initializer_range": "init_std"},
         fixed={"dropout": 0.0},
     ),
     # One token for everything; no text opens with it.
-    "phi": Family(("<|endoftext|>",), bos="<|endoftext|>", eos="<|endoftext|>", pad="<|endoftext|>", opens=False),
+    "phi": Family(
+        ("<|endoftext|>",),
+        bos="<|endoftext|>",
+        eos="<|endoftext|>",
+        pad="<|endoftext|>",
+        opens=False,
+        linear=("q_proj", "k_proj", "v_proj", "dense", "fc1", "fc2"),
+    ),
 }
 
 
@@ -127,11 +145,15 @@ def fingerprint(source: str) -> str | None:
     """
     if not Path(source).is_dir():
         return None
+    return _hash(tuple(paths.state(file) for file in sorted(Path(source).iterdir()) if file.is_file()))
+
+
+@cache  # a plan asks for it with every row
+def _hash(files: tuple[tuple[Path, int, int], ...]) -> str:
     total = hashlib.sha256()
-    for path in sorted(file for file in Path(source).iterdir() if file.is_file()):
-        facts = path.stat()
-        content = path.read_bytes() if facts.st_size <= 2**26 else str(facts.st_mtime_ns).encode()
-        total.update(f"{path.name} {facts.st_size} ".encode() + content)
+    for path, changed, size in files:
+        content = path.read_bytes() if size <= 2**26 else str(changed).encode()
+        total.update(f"{path.name} {size} ".encode() + content)
     return total.hexdigest()[:16]
 
 

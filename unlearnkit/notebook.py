@@ -12,10 +12,9 @@ from pathlib import Path
 import yaml
 
 from unlearnkit import front as fronts
-from unlearnkit import paths, report, runs, tables
+from unlearnkit import papers, paths, report, runs, tables
 from unlearnkit.errors import KitError
 from unlearnkit.params import parse, read
-from unlearnkit.plan import make
 from unlearnkit.planned import Plan
 
 # JupyterLab's optional progress widgets are not installed, and nothing here would use them.
@@ -42,8 +41,8 @@ def parameters(names: dict) -> Plan:
     injected = {name: value for name, value in given.items() if name not in OWN_PARAMETERS}
     if injected:
         content = parse(injected, "the notebook's parameters")
-        return make(content, "the notebook's parameters", split)
-    return make(read(paths.inside(given["params_file"])), given["params_file"], split)
+        return papers.make(content, "the notebook's parameters", split)
+    return papers.make(read(paths.inside(given["params_file"])), given["params_file"], split)
 
 
 def run_table(plan: Plan) -> None:

@@ -11,20 +11,25 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from unlearnkit.errors import KitError, nearest
-from unlearnkit.schema import Params
+from unlearnkit.schema import TABLES, Table
 
 
-def parse(content: object, where: str) -> Params:
+def parse(content: object, where: str) -> Table:
     """Validate what a parameter file (or a notebook's injected parameters) says. KitError: the first mistake."""
     if not isinstance(content, dict):
         raise KitError(f"{where}: a parameter file is a mapping of keys to values")
+    if "table" not in content:
+        raise KitError(f"{where}: missing key 'table'")
+    schema = TABLES.get(content["table"]) if isinstance(content["table"], str) else None
+    if schema is None:
+        raise KitError(f"{where}: table: no table '{content['table']}'{nearest(content['table'], TABLES)}")
     try:
-        return Params.model_validate(content)
+        return schema.model_validate(content)
     except ValidationError as error:
-        raise KitError(f"{where}: {_one_line(error)}") from None
+        raise KitError(f"{where}: {_one_line(error, schema)}") from None
 
 
-def read(path: str | Path) -> Params:
+def read(path: str | Path) -> Table:
     """Read and validate one parameter file."""
     path = Path(path)
     if not path.is_file():
@@ -52,9 +57,8 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-def _fields_at(location: tuple) -> list[str]:
-    """The keys that are valid where a location points to."""
-    model: type[BaseModel] = Params
+def _fields_at(location: tuple, model: type[BaseModel]) -> list[str]:
+    """The keys that are valid where a location below `model` points to."""
     for step in location:
         if isinstance(step, int) or step not in model.model_fields:
             continue
@@ -73,7 +77,7 @@ def _model_in(annotation) -> type[BaseModel] | None:
     return None
 
 
-def _one_line(error: ValidationError) -> str:
+def _one_line(error: ValidationError, schema: type[Table]) -> str:
     # An unknown key explains the missing one beside it, so it is reported first.
     first = min(error.errors(), key=lambda e: {"extra_forbidden": 0, "missing": 2}.get(e["type"], 1))
     location, value = first["loc"], first["input"]
@@ -83,7 +87,7 @@ def _one_line(error: ValidationError) -> str:
         location = location[:-1]
     key = ".".join(str(step) for step in location)
     if first["type"] == "extra_forbidden":
-        return f"unknown key '{key}'{nearest(location[-1], _fields_at(location[:-1]))}"
+        return f"unknown key '{key}'{nearest(location[-1], _fields_at(location[:-1], schema))}"
     if first["type"] == "missing":
         return f"missing key '{key}'"
     if first["type"] == "literal_error":

@@ -33,6 +33,12 @@ def inside(path: str) -> Path:
     return Path(path) if Path(path).is_absolute() else ROOT / path
 
 
+def state(file: Path) -> tuple[Path, int, int]:
+    """What a cache of a file's content goes by: its path, time of change (ns) and size (bytes). OSError: no file."""
+    facts = file.stat()
+    return file, facts.st_mtime_ns, facts.st_size
+
+
 def runs() -> Path:
     """Run folders: checkpoints, samples, manifests."""
     return local() / "runs"

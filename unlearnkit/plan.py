@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from functools import cache
 from pathlib import Path
 
 from unlearnkit import methods, paths, schema
@@ -23,7 +24,7 @@ def selection_key(content: schema.Params, base_model: str, row: schema.RowParams
     original = models.original(content.seeds[0])
     retain = models.retain(grid.forget_split, content.seeds[0])
     unlearn = unlearn_spec(content, row, models.training("selected"))
-    run = models.row(original, "any", grid.forget_split, unlearn, content.seeds[0])
+    run = models.row(original, "any", grid.forget_split, unlearn, content.seeds[0], trajectory_every=None)
     return digest([run, retain, grid.model_dump()])
 
 
@@ -45,7 +46,7 @@ def _selected(content: schema.Params, where: str, base_model: str, row: schema.R
     command = f"run: make select TABLE={content.table} PROFILE={content.profile}"
     if not file.exists():
         raise KitError(f"{where}: the setting 'selected' needs {paths.shown(file)}, which does not exist; {command}")
-    found = json.loads(file.read_text(encoding="utf-8"))["chosen"].get(base_model, {}).get(row.method)
+    found = _chosen(paths.state(file)).get(base_model, {}).get(row.method)
     paper_form = next((one for one in decided_rows(content, base_model) if one.method == row.method), None)
     if paper_form is None:
         raise KitError(
@@ -56,6 +57,11 @@ def _selected(content: schema.Params, where: str, base_model: str, row: schema.R
         why = "holds nothing" if found is None else "was chosen for other parameters or data"
         raise KitError(f"{where}: {paths.shown(file)} {why} for {base_model}/{row.method}; {command}")
     return found
+
+
+@cache  # read once for all rows
+def _chosen(state: tuple[Path, int, int]) -> dict[str, dict]:
+    return json.loads(state[0].read_text(encoding="utf-8"))["chosen"]
 
 
 def make(content: schema.Params, where: str, split: str | None = None) -> Plan:

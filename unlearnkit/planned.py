@@ -4,17 +4,18 @@ A run's key is a hash of its resolved parameters, its data, the runs it starts f
 Planning imports no machine-learning library, so that a finished table is recognised within a second.
 """
 
-import dataclasses
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from unlearnkit import hub, methods, models, paths, schema
-from unlearnkit.checks import at, parameters
-from unlearnkit.data import templates, tofu
+from unlearnkit.checks import parameters
+from unlearnkit.data import benchmarks, templates, tofu
+from unlearnkit.errors import at
 
 # Bumped when a change of the code alters a run's numbers on purpose.
-RECIPES = {"base_model": 2, "finetuned": 1, "row": 2}
+RECIPES = {"base_model": 2, "finetuned": 1, "row": 2, "divergences": 1}
 
 EVALUATED_SETS = ("forget", "retain", "real_authors", "world_facts")
 
@@ -82,7 +83,8 @@ class Plan:
     @property
     def key(self) -> str:
         """What the whole table depends on."""
-        return digest([[row.name, draw.seed, draw.run, draw.retain_run] for row in self.rows for draw in row.draws])
+        rows = [[row.name, draw.seed, draw.run, draw.retain_run] for row in self.rows for draw in row.draws]
+        return digest(rows or sorted(self.runs))
 
     @property
     def result_name(self) -> str:
@@ -93,10 +95,21 @@ class Plan:
     def data(self) -> tofu.Source:
         return source(self.params)
 
+    def behind(self, keys: Iterable[str]) -> list[Run]:
+        """The runs of these keys and all runs that they stand on, each after those it needs."""
+        found, todo = set(), list(keys)
+        while todo:
+            key = todo.pop()
+            if key not in found:
+                found.add(key)
+                todo += self.runs[key].needs
+        return [run for run in self.runs.values() if run.key in found]
+
     def add(self, kind: str, name: str, spec: dict, sets: list[str], needs: tuple[str, ...] = ()) -> Run:
         """Key a run by its spec and the content of the data sets it reads."""
         with at(f"{self.where}: data.source"):
-            prints = {name: self.data.fingerprint(name) for name in sets}
+            data = self.data if sets else None
+            prints = {name: data.fingerprint(name) for name in sets}
         key = digest({"kind": kind, "recipe": RECIPES[kind], "spec": spec, "data": prints})
         run = Run(kind, name, key, spec | {"data_fingerprints": prints}, needs)
         return self.runs.setdefault(key, run)
@@ -120,7 +133,7 @@ class Models:
     def __init__(self, plan: Plan, name: str):
         self.plan, self.name = plan, name
         self.params = plan.params.base_models[name]
-        self.shared = {"data": dataclasses.asdict(plan.data), "prompt_format": self.params.prompt_format}
+        self.shared = {"data": benchmarks.spec(plan.data), "prompt_format": self.params.prompt_format}
 
     def base(self) -> dict:
         """Where fine-tuning starts: {"run": key} or {"source": ..., "revision": ...}. One for all seeds."""
@@ -132,7 +145,7 @@ class Models:
         spec = {
             **self.shared,
             "architecture": scratch.architecture.model_dump(),
-            "tokenizer_splits": ["full", scratch.pretrain_split, "real_authors", "world_facts"],
+            "tokenizer_splits": self.read_by_tokenizer(scratch.pretrain_split),
             "split": scratch.pretrain_split,
             "training": scratch.pretrain.model_dump(),
             "seed": self.plan.params.seeds[0],
@@ -140,10 +153,15 @@ class Models:
         sets = sorted({*spec["tokenizer_splits"], spec["split"]})
         return {"run": self.plan.add("base_model", f"{self.name}/base model", spec, sets).key}
 
-    def finetuned(self, split: str, label: str, seed: int) -> dict:
+    def read_by_tokenizer(self, pretrain_split: str) -> list[str]:
+        """The sets that a tokenizer from scratch is trained on."""
+        return ["full", pretrain_split, "real_authors", "world_facts"]
+
+    def finetuned(self, sets: list[str], label: str, seed: int) -> dict:
+        """A model that has learnt these sets, and the general text that goes with all of them."""
         base = self.base()
         mix = self.params.scratch.finetune_mix if self.params.scratch else None
-        splits = [split] + ([mix] if mix else [])
+        splits = sets + ([mix] if mix else [])
         spec = {
             **self.shared,
             "start": base,
@@ -160,10 +178,10 @@ class Models:
         return f", seed {seed}" if len(self.plan.params.seeds) > 1 else ""
 
     def original(self, seed: int) -> dict:
-        return self.finetuned("full", "original", seed)
+        return self.finetuned(["full"], "original", seed)
 
     def retain(self, forget_split: str, seed: int, label: str = "retain") -> dict:
-        return self.finetuned(tofu.splits(forget_split).retain, label, seed)
+        return self.finetuned([tofu.splits(forget_split).retain], label, seed)
 
     def row(
         self, start: dict, label: str, forget_split: str, unlearn: dict | None = None, seed: int = 0, **changes

@@ -17,6 +17,8 @@ SECONDS_BETWEEN_LINES = 15
 
 def work(run: Run) -> float:
     """A run's size in trained examples; only ratios matter."""
+    if run.kind not in ("base_model", "finetuned", "row"):  # a table of one run
+        return 1
     spec = run.spec
     training = spec["unlearn"]["training"] if run.kind == "row" and spec["unlearn"] else spec.get("training")
     if run.kind == "row":

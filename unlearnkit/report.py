@@ -3,7 +3,6 @@
 It is put together under a partial name and takes its place when complete, so a reader never sees half a result.
 """
 
-import datetime
 import hashlib
 import json
 import shutil
@@ -11,16 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from unlearnkit import captions, claims, paths, plots, runs, tables, text
-from unlearnkit.errors import KitError, nearest
-from unlearnkit.metrics import clustered
-from unlearnkit.metrics.clustered import Difference
-from unlearnkit.metrics.samples import truth_ratios
-from unlearnkit.metrics.tofu import forget_quality
+from unlearnkit import claims, papers, paths, plots, runs, tables, text
 from unlearnkit.plan import selection_file
 from unlearnkit.planned import Plan
 
-NOTEBOOKS = {"table4": "04_flat_table4_tofu.ipynb"}
 TEXT = ("question", "reference", "generation")  # of a sample; the numbers do not need it
 
 
@@ -29,10 +22,8 @@ def folder(plan: Plan) -> Path:
 
 
 def notebook(table: str) -> Path:
-    """The notebook of a table. KitError: there is none."""
-    if table not in NOTEBOOKS:
-        raise KitError(f"no notebook for '{table}'; there are: {', '.join(NOTEBOOKS)}")
-    return paths.ROOT / "notebooks" / NOTEBOOKS[table]
+    """The notebook of a table."""
+    return paths.ROOT / "notebooks" / papers.of(table).NOTEBOOK
 
 
 def _shown_by(plan: Plan) -> str:
@@ -98,140 +89,47 @@ def write(plan: Plan, failed: dict[str, str]) -> tuple[list[dict], str | None, P
 
 def assemble(plan: Plan, failed: dict[str, str], target: Path) -> list[dict]:
     """Everything of a result folder but notebook and manifest, into a new folder; returns the table's records."""
-    drawn = tables.draws(plan, failed)
-    found = tables.records(plan, drawn)
+    paper, parameters = papers.of(plan.params.table), plan.params.model_dump()
+    drawn = paper.draws(plan, failed)
+    found = paper.records(plan, drawn)
+    caption = paper.caption(plan, found)
     target.mkdir(parents=True)
     tables.write_csv(target / "seeds.csv", drawn)
     tables.write_csv(target / "table.csv", found)
-    (target / "table.md").write_text(text.markdown(plan, found), encoding="utf-8")
-    (target / "table.tex").write_text(text.latex(plan, found), encoding="utf-8")
-    runs.write_json(target / "parameters.json", plan.params.model_dump())
-    _copy_rows(plan, target)
-    checked = verdicts(found, plan.params.paper_scale)
+    markdown = text.markdown(plan, found, paper.blocks(plan, found), caption)
+    (target / "table.md").write_text(markdown, encoding="utf-8")
+    (target / "table.tex").write_text(paper.latex(plan, found), encoding="utf-8")
+    runs.write_json(target / "parameters.json", parameters)
+    _copy_runs(plan, target)
+    checked = paper.verdicts(found, parameters)
     runs.write_json(target / "verdict.json", checked)
-    drawn_once = "Every row is one seed: a verdict that hangs on a small difference may turn with the next.\n\n"
-    head = drawn_once if len(plan.params.seeds) == 1 else "Compared are medians over the seeds.\n\n"
-    (target / "verdict.md").write_text(head + claims.to_markdown(checked), encoding="utf-8")
-    write_figures(target, " ".join(captions.caption(plan, found)[:2]))
+    if checked:
+        (target / "verdict.md").write_text(claims.to_markdown(checked, found[0]["seeds"]), encoding="utf-8")
+    for name, figure in paper.figures(target, " ".join(caption[:2])).items():
+        plots.save(figure, target, name)
     return found
 
 
-def _copy_rows(plan: Plan, target: Path) -> None:
+def _copy_runs(plan: Plan, target: Path) -> None:
     for row in plan.rows:
         for draw in row.draws:
-            to = target / "rows" / tables.row_folder(row.name) / f"seed-{draw.seed}"
-            if draw.run is None or not runs.is_complete(plan.runs[draw.run]):
+            run = plan.runs[draw.run] if draw.run else None  # None: a published log stands for it
+            if run and not runs.is_complete(run):
                 continue
+            to = target / "rows" / tables.row_folder(row.name) / f"seed-{draw.seed}"
             to.mkdir(parents=True)
-            source = runs.folder(plan.runs[draw.run])
-            samples = tables.read_samples(source / "samples.jsonl.gz")
-            if plan.params.data.source != "universe":  # other people's text stays where it is
+            samples = tables.draw_samples(plan, row, draw)
+            if plan.params.third_party:  # other people's text stays where it is
                 samples = [{k: v for k, v in sample.items() if k not in TEXT} for sample in samples]
             runs.write_samples(to / "samples.jsonl.gz", samples)
             for name in ("trajectory.json", "manifest.json"):
-                if (source / name).is_file():
-                    shutil.copyfile(source / name, to / name)
-    (target / "models").mkdir()
+                if run and (runs.folder(run) / name).is_file():
+                    shutil.copyfile(runs.folder(run) / name, to / name)
+    others = target / ("models" if plan.rows else "runs")
+    others.mkdir()
     for run in plan.runs.values():
         if run.kind != "row" and runs.is_complete(run):
-            shutil.copyfile(
-                runs.folder(run) / "manifest.json", target / "models" / f"{tables.row_folder(run.name)}.json"
-            )
-
-
-def verdicts(found: list[dict], paper_scale: bool) -> list[dict]:
-    """The paper's claims, checked on the printed numbers and on these rows, those of the table's own setting."""
-    ours = [
-        record | {"model_utility": record.get("model_utility_geometric")}
-        for record in found
-        if record.get("setting") is None
-    ]
-    printed = claims.read_published(paths.results("published") / "flat_table4.csv")
-    return claims.verdicts(ours, paper_scale, printed)
-
-
-def read_rows(result: Path) -> list[dict]:
-    """The table of a result folder."""
-    return tables.read_csv(result / "table.csv")
-
-
-def read_seeds(result: Path) -> list[dict]:
-    """Every draw of a result folder: one dictionary per row and seed."""
-    return tables.read_csv(result / "seeds.csv")
-
-
-def draw_folders(result: Path) -> dict[tuple[str, int], Path]:
-    """(row name, seed) -> the folder with that draw's samples and trajectory."""
-    found = {
-        (record["row"], record["seed"]): result / "rows" / tables.row_folder(record["row"]) / f"seed-{record['seed']}"
-        for record in read_seeds(result)
-    }
-    return {draw: path for draw, path in found.items() if path.is_dir()}
-
-
-def first_draws(result: Path) -> dict[str, Path]:
-    """Row name -> the folder of its first seed."""
-    seeds = {record["row"]: record["seed"] for record in reversed(read_seeds(result))}
-    return {name: path for (name, seed), path in draw_folders(result).items() if seed == seeds[name]}
-
-
-def read_truth_ratios(result: Path) -> dict[str, list[float]]:
-    """Row name -> truth ratio of every forget question, from the samples of the row's first seed."""
-    found = {}
-    for name, path in first_draws(result).items():
-        samples = [sample for sample in runs.read_samples(path / "samples.jsonl.gz") if sample["set"] == "forget"]
-        found[name] = truth_ratios(samples, "forget", "geometric")
-    return found
-
-
-def read_trajectories(result: Path) -> dict[str, list[dict]]:
-    """Row name -> points over optimiser steps of the first seed, forget quality against the retain model's samples."""
-    ratios = read_truth_ratios(result)
-    found = {}
-    for name, path in first_draws(result).items():
-        retain = ratios.get(f"{name.split('/')[0]}/retain")
-        if retain is None or not (path / "trajectory.json").is_file():
-            continue
-        found[name] = [
-            {key: value for key, value in point.items() if key not in ("items", "truth_ratios")}
-            | {"forget_quality_p": forget_quality(point["truth_ratios"], retain).p}
-            for point in json.loads((path / "trajectory.json").read_text(encoding="utf-8"))
-        ]
-    return found
-
-
-def difference(result: Path, name: str, other: str, set_name: str) -> Difference:
-    """ROUGE-L recall of one row ("llama/npo") minus another's on the forget or retain set, tested author by author.
-
-    Of both rows the first seed. KitError: a row that the result does not have.
-    """
-    folders = first_draws(result)
-    by_item = []
-    for row in (name, other):
-        if row not in folders:
-            raise KitError(f"{result}: no row '{row}'{nearest(row, folders)}")
-        samples = runs.read_samples(folders[row] / "samples.jsonl.gz")
-        by_item.append({sample["item"]: sample for sample in samples if sample["set"] == set_name})
-    items = list(by_item[0])
-    values = [[found[item]["rouge_l_recall"] for item in items] for found in by_item]
-    return clustered.difference(*values, [by_item[0][item]["author"] for item in items])
-
-
-def write_figures(result: Path, caption: str) -> None:
-    """All figures of a result folder, from its own files."""
-    rows, seeds = read_rows(result), read_seeds(result)
-    trajectories, ratios = read_trajectories(result), read_truth_ratios(result)
-    figures = {"forget_quality_vs_model_utility": plots.forget_quality_vs_model_utility(rows, caption, seeds)}
-    for base_model in dict.fromkeys(row["base_model"] for row in rows if row["row"] in ratios):
-        figure = plots.truth_ratio_distributions(ratios, rows, caption, base_model)
-        figures[f"truth_ratios_{base_model}"] = figure
-    own = [row for row in rows if row["setting"] is None]
-    six = [row for row in rows if row["setting"] == "paper" or row["method"] == "retain"]
-    for name, members in (("trajectories", own), ("trajectories_paper_setting", six)):
-        if any(row["row"] in trajectories for row in members):
-            figures[name] = plots.trajectories_over_steps(trajectories, members, caption)
-    for name, figure in figures.items():
-        plots.save(figure, result, name)
+            shutil.copyfile(runs.folder(run) / "manifest.json", others / f"{tables.row_folder(run.name)}.json")
 
 
 def _execute_notebook(plan: Plan, result: Path) -> str | None:
@@ -264,16 +162,11 @@ def _without_traces(executed: Path) -> None:
 
 
 def _manifest(plan: Plan, result: Path) -> dict:
-    files = {p.relative_to(result).as_posix(): runs.sha256(p) for p in sorted(result.rglob("*")) if p.is_file()}
     return {
         "table": plan.params.table,
         "profile": plan.params.profile,
         "plan_key": plan.key,
         "shown_by": _shown_by(plan),
-        "source_hash": runs.source_hash(),
-        **runs.commit(),
-        **runs.environment(),
-        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "rows": {f"{row.name}, seed {draw.seed}": draw.run for row in plan.rows for draw in row.draws},
-        "files": files,
+        **runs.provenance(result),
     }

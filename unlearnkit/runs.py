@@ -25,10 +25,11 @@ from unlearnkit import paths
 from unlearnkit.errors import KitError
 from unlearnkit.planned import Run
 
-# Modules that only show numbers; a run does not become stale when one of them changes.
+# A run does not become stale when one of these modules changes: those that only show numbers, and those that plan, for
+# a run's spec, and with it its key, holds all that they decide. Not hub, which fetches data when a run is executed.
 SHOWS_ONLY = set(
-    "__main__ captions claims cli engines front notebook plots progress report rescore select tables text "
-    "verify".split()
+    "__main__ captions claims cli engines front notebook papers plots progress report rescore results select tables "
+    "text verify params schema checks planned plan grid".split()
 )
 LIBRARIES = (
     "torch",
@@ -61,6 +62,11 @@ def manifest(run: Run) -> dict:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise KitError(f"{path}: damaged manifest ({error}); delete its folder and run again") from None
+
+
+def is_stale(run: Run) -> bool:
+    """Whether other code than the present made a run that is complete."""
+    return is_complete(run) and manifest(run)["source_hash"] != source_hash()
 
 
 def lock(run: Run) -> FileLock:
@@ -186,26 +192,29 @@ def peak_memory() -> dict[str, float | None]:
 
 def write_manifest(run: Run, facts: dict) -> None:
     """Close a run folder: what was computed, by which code, on what, and hashes of its files."""
-    path = folder(run)
-    files = {}
-    for file in sorted(path.rglob("*")):
-        if file.is_file():
-            files[file.relative_to(path).as_posix()] = sha256(file)
     content = {
         "kind": run.kind,
         "name": run.name,
         "key": run.key,
         "spec": run.spec,
         "needs": list(run.needs),
+        **provenance(folder(run)),
+        **peak_memory(),
+        **facts,
+    }
+    write_json(folder(run) / "manifest.json", content)
+
+
+def provenance(path: Path) -> dict:
+    """What every manifest says: by which code, where and when a folder was made, and hashes of its files."""
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    return {
         "source_hash": source_hash(),
         **commit(),
         **environment(),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        **peak_memory(),
-        "files": files,
-        **facts,
+        "files": {file.relative_to(path).as_posix(): sha256(file) for file in files},
     }
-    write_json(path / "manifest.json", content)
 
 
 def sha256(path: Path) -> str:

@@ -35,8 +35,8 @@ class Data(Strict):
         return self
 
 
-class Training(Strict):
-    """How a model is trained: `epochs` over the data, or `steps` (optimiser updates); the other is null.
+class Optimisation(Strict):
+    """What all training takes: `epochs` over the data or `steps` (optimiser updates).
 
     The effective batch is batch_size * gradient_accumulation_steps examples (per device). Lengths are in tokens.
     """
@@ -57,6 +57,10 @@ class Training(Strict):
     max_length: Positive
     save_steps: Positive | None
 
+
+class Training(Optimisation):
+    """How a model is trained: one of `epochs` and `steps` is given, the other is null."""
+
     @model_validator(mode="after")
     def _one_length(self):
         if (self.epochs is None) == (self.steps is None):
@@ -72,20 +76,16 @@ class LoRA(Strict):
     target_modules: Annotated[list[str], Field(min_length=1)]
 
 
-class Unlearning(Training):
+class Unlearning(Optimisation):
     """How a method is trained. `learning_rate: as_finetune` takes the base model's; `lora: null` trains all weights.
 
+    `Settings`, which knows the name of the setting, looks at the lengths.
     `trajectory_every`: measure on the way after so many optimiser steps; null for never.
     """
 
     learning_rate: Annotated[float, Field(gt=0)] | Literal["as_finetune"] | None
     lora: LoRA | None
     trajectory_every: Positive | None
-
-    @model_validator(mode="after")
-    def _one_length(self):
-        """The lengths are looked at where the name of the setting is known, in `Settings`."""
-        return self
 
 
 class Settings(Strict):
@@ -191,11 +191,9 @@ class RowParams(Strict):
     parameters: dict[str, float] = {}
 
 
-class Params(Strict):
-    """One table. `paper_scale`: whether its numbers may be held against the paper's, and verdicts may say "holds".
-
-    `seeds`: each one fine-tunes an original and a retain model and unlearns; the base model is the first seed's.
-    `own_methods`: a Python file with a METHODS dictionary of the user's own.
+class Table(Strict):
+    """What every parameter file says. `paper_scale`: whether its numbers may be held against the paper's, and verdicts
+    may say "holds".
     """
 
     table: str
@@ -203,6 +201,20 @@ class Params(Strict):
     paper_scale: bool
     title: str
     cost: str
+
+    @property
+    def third_party(self) -> bool:
+        """Whether other people's texts stand behind the table: they are never copied into a result."""
+        return False
+
+
+class Params(Table):
+    """A table whose rows are models: trained, unlearned, evaluated.
+
+    `seeds`: each one fine-tunes an original and a retain model and unlearns; the base model is the first seed's.
+    `own_methods`: a Python file with a METHODS dictionary of the user's own.
+    """
+
     seeds: Annotated[list[NotNegative], Field(min_length=1)]
     data: Data
     base_models: Annotated[dict[str, BaseModelParams], Field(min_length=1)]
@@ -212,8 +224,22 @@ class Params(Strict):
     rows: list[RowParams]
     own_methods: str | None = None
 
+    @property
+    def third_party(self) -> bool:
+        return self.data.source != "universe"
+
     @model_validator(mode="after")
     def _seeds(self):
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds: a seed is there twice")
         return self
+
+
+class Divergences(Table):
+    """FLAT's Table 2: the f-divergences that are checked."""
+
+    rows: Annotated[list[str], Field(min_length=1)]
+
+
+# The parameters of every table.
+TABLES: dict[str, type[Table]] = {"table2": Divergences, "table4": Params}

@@ -83,8 +83,8 @@ def write(plan: Plan, wanted: list[str]) -> dict:
     content, file = plan.params, planning.selection_file(plan.params)
     grid = content.selection
     rows = {row.name: row for row in plan.rows if row.training and row.name in wanted}
-    used = {run for row in plan.rows if row.name in rows or row.training is None for run in _behind(plan, row)}
-    stale = [name for name, source in used if source != runs.source_hash()]
+    used = [draw.run for row in plan.rows if row.name in rows or row.training is None for draw in row.draws]
+    stale = [run.name for run in plan.behind(used) if runs.is_stale(run)]
     if stale:
         raise KitError(f"{len(stale)} runs of the grid were made by other code, e.g. {stale[0]}; run with FRESH=1")
     before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"chosen": {}, "points": []}
@@ -116,14 +116,3 @@ def write(plan: Plan, wanted: list[str]) -> dict:
 
 def _name(point: dict) -> str:
     return f"{point['base_model']}/{point['method']}"
-
-
-def _behind(plan: Plan, row: Row) -> list[tuple[str, str]]:
-    """(name, source hash) of every run behind a row that is complete."""
-    found, todo = [], [draw.run for draw in row.draws]
-    while todo:
-        run = plan.runs[todo.pop()]
-        todo += run.needs
-        if runs.is_complete(run):
-            found.append((run.name, runs.manifest(run)["source_hash"]))
-    return found

@@ -7,18 +7,15 @@ the last complete stage, or behind the trainer's last checkpoint.
 import dataclasses
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from unlearnkit import models, paths, runs
-from unlearnkit.data import tofu
+from unlearnkit import models, paths, runs, sampling
+from unlearnkit.data import benchmarks, tofu
 from unlearnkit.data.prompts import prompt_format
 from unlearnkit.data.templates import templates
 from unlearnkit.errors import KitError
 from unlearnkit.planned import Run
-
-# report(stage, done, total)
-Report = Callable[[str, int, int], None]
+from unlearnkit.sampling import Report
 
 
 def execute(run: Run, report: Report) -> None:
@@ -30,7 +27,7 @@ def execute(run: Run, report: Report) -> None:
         runs.reset_peak_memory()
         folder = runs.folder(run)
         folder.mkdir(parents=True, exist_ok=True)
-        facts = {"base_model": _base_model, "finetuned": _finetuned, "row": _row}[run.kind](run, folder, report)
+        facts = STAGES[run.kind](run, folder, report)
         runs.remove(folder / "trainer")
         runs.write_manifest(run, {"seconds": round(time.perf_counter() - started, 2), **facts})
 
@@ -66,7 +63,7 @@ def _placed(model):
 
 
 def _load(spec: dict, name: str) -> list[dict]:
-    return tofu.Source(**spec["data"]).load(name)
+    return benchmarks.of(spec["data"]).rows(name)
 
 
 def _save(model, tokenizer, folder: Path) -> None:
@@ -125,48 +122,25 @@ def _row(run: Run, folder: Path, report: Report) -> dict:
     started = time.perf_counter()
     model.eval()
     if "sample_steps" not in spec:
-        samples = sample(model, tokenizer, spec, _asked(spec, spec["sets"]), True, report)
+        samples = sampling.SAMPLES[benchmarks.of(spec["data"]).benchmark](model, tokenizer, spec, report)
         runs.write_samples(folder / "samples.jsonl.gz", samples)
     return facts | {"evaluation_seconds": round(time.perf_counter() - started, 2)}
-
-
-def _asked(spec: dict, sets: list[str]) -> list:
-    """The questions of a row's evaluation sets."""
-    from unlearnkit import evaluation
-
-    names = tofu.splits(spec["forget_split"])
-    files = {
-        "forget": names.forget_perturbed,
-        "retain": names.retain_perturbed,
-        "real_authors": "real_authors_perturbed",
-        "world_facts": "world_facts_perturbed",
-    }
-    author_of = tofu.Source(**spec["data"]).author_of()
-    return [question for name in sets for question in evaluation.questions(name, _load(spec, files[name]), author_of)]
-
-
-def sample(model, tokenizer, spec: dict, asked: list, generate: bool, report: Report) -> list[dict]:
-    """Samples of a model on questions of a row's evaluation sets."""
-    from unlearnkit import evaluation
-
-    bounds = {key: spec["evaluation"][key] for key in ("max_length", "max_new_tokens", "tokens_per_batch")}
-    return evaluation.evaluate(
-        model,
-        tokenizer,
-        asked,
-        prompt_format(spec["prompt_format"]),
-        generate=generate,
-        report=lambda done, total: report("evaluating", done, total),
-        **bounds,
-    )
 
 
 def _retain_pool(spec: dict, name: str) -> list[dict]:
     """The retain questions that a method may draw."""
     rows = _load(spec, name)
-    if spec["retain_pool"] == "all":
+    if spec.get("retain_pool", "all") == "all":
         return rows
-    return tofu.retain_pool(rows, tofu.Source(**spec["data"]).author_of())
+    return tofu.retain_pool(rows, benchmarks.of(spec["data"]).author_of())
+
+
+def _training_sets(spec: dict) -> tuple[str, str]:
+    """Names of the sets of forget and retain data."""
+    if "forget_split" not in spec:
+        return spec["forget_set"], spec["retain_set"]
+    names = tofu.splits(spec["forget_split"])
+    return names.forget, names.retain
 
 
 def _unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> dict:
@@ -175,11 +149,11 @@ def _unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> dict:
     from unlearnkit.training.callbacks import Probe, untouched
 
     spec, unlearn = run.spec, run.spec["unlearn"]
-    names = tofu.splits(spec["forget_split"])
+    forget, retain = _training_sets(spec)
     sources = examples.Sources(
-        forget=_load(spec, names.forget),
-        templates=templates(spec["data"]["source"]) if "template" in unlearn["parts"] else [],
-        retain=_retain_pool(spec, names.retain) if "retain_pool" in spec else [],
+        forget=_load(spec, forget),
+        templates=templates(spec.get("templates", spec["data"]["source"])) if "template" in unlearn["parts"] else [],
+        retain=_retain_pool(spec, retain) if {"retain", "mismatch"}.intersection(unlearn["parts"]) else [],
     )
     every, sample_steps = spec["trajectory_every"], spec.get("sample_steps", [])
     # Beside the trainer's checkpoints, so that a resumed run still has the points before its interruption.
@@ -193,15 +167,17 @@ def _unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> dict:
     # On the way the retain set is asked for the right answer alone: that is what a trajectory shows of it.
     on_the_way = []
     if every:
-        truths = [dataclasses.replace(question, answers=question.answers[:1]) for question in _asked(spec, ["retain"])]
-        on_the_way = _asked(spec, ["forget"]) + truths
+        retained = sampling.asked(spec, ["retain"])
+        truths = [dataclasses.replace(question, answers=question.answers[:1]) for question in retained]
+        on_the_way = sampling.asked(spec, ["forget"]) + truths
+    asked = sampling.asked(spec, spec["sets"]) if sample_steps else []
 
     def probe(probed, step: int) -> None:
         if step in sample_steps:
-            at_step = sample(probed, tokenizer, spec, _asked(spec, spec["sets"]), True, quiet)
+            at_step = sampling.sample(probed, tokenizer, spec, asked, True, quiet)
             runs.write_samples(folder / f"samples-{step}.jsonl.gz", at_step)
         if every and (step % every == 0 or step == steps):
-            points[str(step)] = _point(sample(probed, tokenizer, spec, on_the_way, False, quiet))
+            points[str(step)] = sampling.point(sampling.sample(probed, tokenizer, spec, on_the_way, False, quiet))
             runs.write_json(kept, points)
 
     with untouched(model):
@@ -229,17 +205,15 @@ def _unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> dict:
     return facts
 
 
-def _point(samples: list[dict]) -> dict:
-    """One point of a trajectory: probabilities, and the forget truth ratios behind forget quality."""
-    from unlearnkit.metrics.samples import truth_ratios
-    from unlearnkit.metrics.tofu import probability
+def _divergences(run: Run, folder: Path, report: Report) -> dict:
+    from unlearnkit import divergences
 
-    by_set = {name: [one for one in samples if one["set"] == name] for name in ("forget", "retain")}
-    found: dict = {
-        "items": [one["item"] for one in by_set["forget"]],
-        "truth_ratios": truth_ratios(by_set["forget"], "forget", "geometric"),
-    }
-    for name, members in by_set.items():
-        answers = [one["answers"][0] for one in members]  # the first is the truth
-        found[f"{name}_probability"] = sum(probability(a["logp"], a["n_tokens"]) for a in answers) / len(answers)
-    return found
+    names, found = run.spec["rows"], []
+    for number, name in enumerate(names):
+        report("checking", number, len(names))
+        found.append(divergences.record(name))
+    runs.write_json(folder / "records.json", found)
+    return {}
+
+
+STAGES = {"base_model": _base_model, "finetuned": _finetuned, "row": _row, "divergences": _divergences}

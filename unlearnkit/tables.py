@@ -21,6 +21,8 @@ LEADING = (
     "seeds", "seed", "learning_rate", "steps", "n_forget",
 )  # fmt: skip
 COLLAPSED_BELOW = 0.5  # of the original model's retain ROUGE-L
+COLLAPSED = f"retain ROUGE-L below {COLLAPSED_BELOW} of the original's"
+COLLAPSED_BEFORE = "on the validation authors no point of the grid kept enough"
 SAME_FOR_ALL_SEEDS = set(LEADING) | {"forget_quality_lcm", "forget_quality_n", "forget_quality_m"}
 
 
@@ -49,13 +51,13 @@ def samples_file(key: str, name: str = "samples.jsonl.gz") -> Path:
 
 
 @cache
-def _read(file: Path, _changed: int) -> list[dict]:
-    return runs.read_samples(file)
+def _read(state: tuple[Path, int, int]) -> list[dict]:
+    return runs.read_samples(state[0])
 
 
 def read_samples(file: Path) -> list[dict]:
     """Samples, read once for all rows that are measured against them."""
-    return _read(file, file.stat().st_mtime_ns)
+    return _read(paths.state(file))
 
 
 def draw_samples(plan: Plan, row: Row, draw: Draw) -> list[dict]:
@@ -113,14 +115,18 @@ def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
     `status`: ok; collapsed (retain ROUGE-L below half the original's of that seed: wins nothing); stale (made by other
     code); failed; missing.
     """
-    found = [_draw(plan, row, draw, failed) for row in plan.rows for draw in row.draws]
-    originals = {(one["base_model"], one["seed"]): one for one in found if one["method"] == "original"}
-    for one in found:
+    return mark_collapsed([_draw(plan, row, draw, failed) for row in plan.rows for draw in row.draws])
+
+
+def mark_collapsed(drawn: list[dict]) -> list[dict]:
+    """The draws, those of status ok marked as collapsed where their numbers say so."""
+    originals = {(one["base_model"], one["seed"]): one for one in drawn if one["method"] == "original"}
+    found = []
+    for one in drawn:
         original = originals.get((one["base_model"], one["seed"]), {})
-        bound = COLLAPSED_BELOW * original.get("retain_rouge_l_recall", 0.0)
-        if one["status"] == "ok" and one["method"] != "base" and one["retain_rouge_l_recall"] < bound:
-            one["status"] = "collapsed"
-            one["reason"] = f"retain ROUGE-L below {COLLAPSED_BELOW} of the original's"
+        bound = COLLAPSED_BELOW * (original.get("retain_rouge_l_recall") or 0.0)
+        fell = one["status"] == "ok" and one["method"] != "base" and one["retain_rouge_l_recall"] < bound
+        found.append(one | {"status": "collapsed", "reason": COLLAPSED} if fell else one)
     return found
 
 
@@ -144,7 +150,7 @@ def _draw(plan: Plan, row: Row, draw: Draw, failed: dict[str, str]) -> dict:
             reason = failed.get(run.key)
             return record | {"status": "failed" if reason else "missing", "reason": reason}
         manifest = runs.manifest(run)
-        stale = any(made_by != runs.source_hash() for made_by in _sources(plan, draw.run))
+        stale = any(runs.is_stale(needed) for needed in plan.behind([draw.run]))
     samples = draw_samples(plan, row, draw)
     found = metrics(samples, retain_samples(plan, row, draw), plan.params.data.retain_pool)
     return record | {
@@ -170,7 +176,7 @@ def records(plan: Plan, drawn: list[dict]) -> list[dict]:
     for row in plan.rows:
         record = record_of([one for one in drawn if one["row"] == row.name])
         if row.collapsed and record["status"] in ("ok", "collapsed"):
-            record |= {"status": "collapsed", "reason": "on the validation authors no point of the grid kept enough"}
+            record |= {"status": "collapsed", "reason": COLLAPSED_BEFORE}
         found.append(record)
     return found
 
@@ -202,17 +208,6 @@ def _over_seeds(mine: list[dict]) -> dict:
         record[key] = middle[key] if key.startswith("forget_quality_") else statistics.median_low(values)
         record |= {f"{key}_lo": min(values), f"{key}_hi": max(values)}
     return record
-
-
-def _sources(plan: Plan, key: str) -> set[str]:
-    """Source hashes of a run and of all runs that it stands on."""
-    found, todo = set(), [key]
-    while todo:
-        run = plan.runs[todo.pop()]
-        todo += run.needs
-        if runs.is_complete(run):
-            found.add(runs.manifest(run)["source_hash"])
-    return found
 
 
 def read_csv(path: Path) -> list[dict]:

@@ -201,14 +201,14 @@ def _markdown_table(lines: Block) -> list[str]:
     return [padded(lines[0]), rule, *map(padded, lines[1:])]
 
 
-def fractions(plan: Plan, found: list[dict]) -> Block:
-    """The larger forget sets beside this one; the paper prints the smallest alone. From the committed reference run."""
-    return _side_by_side(found, {plan.params.data.forget_split: found} | tables.other_splits(plan))
+def fractions(plan: Plan, found: list[dict], others: dict[str, list[dict]]) -> Block:
+    """The larger forget sets (`others`: split -> its table) beside this one; the paper prints the smallest alone."""
+    return _side_by_side(found, {plan.params.data.forget_split: found} | others)
 
 
 def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
     """All small tables of a result, each with its heading."""
-    parts = []
+    parts, others = [], tables.other_splits(plan)
     for base_model, model in plan.params.base_models.items():
         mine = of(found, base_model)
         name = f"{base_model} (in the paper: {model.printed_as})"
@@ -219,8 +219,8 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
         ]
         if len(plan.params.seeds) > 1:
             parts.append((f"{base_model}: median and range over {len(plan.params.seeds)} seeds", over_seeds(mine)))
-        if tables.other_splits(plan):
-            parts.append((f"{base_model}: other forget fractions, reference", fractions(plan, mine)))
+        if others:
+            parts.append((f"{base_model}: other forget fractions, reference", fractions(plan, mine, others)))
         if of(found, base_model, variant=None):
             parts.append((f"{base_model}: as released, same learning rate and steps", variants(found, base_model)))
         for setting in ("selected", "paper"):
@@ -231,14 +231,14 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
     return parts
 
 
-def markdown(plan: Plan, found: list[dict]) -> str:
+def markdown(plan: Plan, found: list[dict], blocks: list[tuple[str, Block]], caption: list[str]) -> str:
     """The whole result as text: every small table, the caption, and every row that is not ok."""
     notes = [f"* {record['row']}: {record['status']}, {record['reason']}" for record in found if record.get("reason")]
     title = plan.params.title + (f", {plan.split}" if plan.split else "")
     parts = [[f"# {title}"]]
-    for heading, block in blocks(plan, found):
+    for heading, block in blocks:
         parts += [[f"## {heading}"], _markdown_table(block)]
-    parts.append(["  \n".join([*caption(plan, found), *notes])])
+    parts.append(["  \n".join([*caption, *notes])])
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 

@@ -7,9 +7,8 @@ import json
 import shutil
 from pathlib import Path
 
-from unlearnkit import front, paths, report, runs, tables
+from unlearnkit import front, papers, paths, report, results, runs, tables
 from unlearnkit.errors import KitError
-from unlearnkit.metrics.tofu import rouge_l_recall
 from unlearnkit.planned import Plan
 
 
@@ -33,59 +32,18 @@ def verify_all() -> tuple[list[str], bool]:
 def problems_of(result: Path) -> list[str]:
     """What is wrong with a result folder; empty where every file and number is as it was written.
 
-    From the samples: ROUGE-L from the answers themselves, all metrics of seeds.csv, the medians of table.csv, the
-    verdicts. A folder of fronts holds points without samples: its files alone are compared.
+    A folder of fronts holds points without samples: its files alone are compared.
     """
     manifest = json.loads((result / "manifest.json").read_text(encoding="utf-8"))
     problems = [f"{name}: missing or changed" for name in report.changed_files(result, manifest)]
     if not (result / "table.csv").is_file():
         return problems
     parameters = json.loads((result / "parameters.json").read_text(encoding="utf-8"))
-    table, drawn = report.read_rows(result), report.read_seeds(result)
-    samples = {draw: runs.read_samples(path / "samples.jsonl.gz") for draw, path in report.draw_folders(result).items()}
-    for record in drawn:
-        draw, retain = (record["row"], record["seed"]), (f"{record['base_model']}/retain", record["seed"])
-        if draw not in samples or retain not in samples:
-            problems.append(f"seeds.csv, row {draw[0]}, seed {draw[1]}: no samples")
-            continue
-        problems += [f"row {draw[0]}, seed {draw[1]}, {line}" for line in _other_rouge_l(samples[draw])]
-        again = tables.metrics(samples[draw], samples[retain], parameters["data"]["retain_pool"])
-        problems += [
-            f"seeds.csv, row {draw[0]}, seed {draw[1]}, {metric}: {record.get(metric)} instead of {value}"
-            for metric, value in again.items()
-            if record.get(metric) != value
-        ]
-    return problems + _other_medians(table, drawn) + _other_verdicts(result, table)
-
-
-def _other_medians(table: list[dict], drawn: list[dict]) -> list[str]:
-    """Numbers of table.csv that do not follow from seeds.csv."""
-    problems = []
-    for record in table:
-        again = tables.record_of([one for one in drawn if one["row"] == record["row"]])
-        problems += [
-            f"table.csv, row {record['row']}, {key}: {record.get(key)} instead of {value}"
-            for key, value in again.items()
-            if key not in ("status", "reason") and record.get(key) != value
-        ]
-    return problems
-
-
-def _other_rouge_l(samples: list[dict]) -> list[str]:
-    """Samples whose ROUGE-L does not follow from their answers; those stored without text cannot be checked."""
-    return [
-        f"{sample['set']} {sample['item']}: ROUGE-L {sample['rouge_l_recall']} does not follow from its answer"
-        for sample in samples
-        if "generation" in sample
-        and rouge_l_recall(sample["reference"], sample["generation"]) != sample["rouge_l_recall"]
-    ]
-
-
-def _other_verdicts(result: Path, table: list[dict]) -> list[str]:
-    paper_scale = json.loads((result / "parameters.json").read_text(encoding="utf-8"))["paper_scale"]
-    again = report.verdicts(table, paper_scale)
-    same = again == json.loads((result / "verdict.json").read_text(encoding="utf-8"))
-    return [] if same else ["verdict.json does not follow from table.csv"]
+    paper = papers.of(parameters["table"])
+    again = paper.verdicts(results.read_rows(result), parameters)
+    if again != json.loads((result / "verdict.json").read_text(encoding="utf-8")):
+        problems.append("verdict.json does not follow from table.csv")
+    return problems + paper.problems(result)
 
 
 def make_reference(plan: Plan) -> Path:
@@ -106,7 +64,7 @@ def make_reference(plan: Plan) -> Path:
     target = tables.reference_folder(plan)
     with runs.renamed_when_complete(target) as partial:
         shutil.copytree(source, partial)
-        if plan.params.data.source != "universe":
+        if plan.params.third_party:
             _without_notebook(partial)
     return target
 

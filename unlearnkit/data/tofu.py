@@ -12,7 +12,9 @@ the base model how such answers are written.
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 from unlearnkit import hub, paths
 from unlearnkit.data import facts
@@ -69,12 +71,16 @@ FORGET_SPLITS: dict[str, Splits] = {
 class Source:
     """Where a table's data come from: the arguments of the functions below, once."""
 
+    benchmark: ClassVar[str] = "tofu"
     source: str
     revision: str | None = None
     authors: int | None = None
 
     def load(self, name: str) -> list[dict]:
         return load(self.source, name, self.revision, self.authors)
+
+    def rows(self, name: str) -> list[dict]:
+        return self.load(name)
 
     def size(self, name: str) -> int:
         return len(self.load(name))
@@ -259,5 +265,10 @@ def fingerprint(source: str, name: str, revision: str | None = None, authors: in
     where = folder(source)
     if where is None:
         return f"{source}@{revision}/{name}" + (f"?authors={authors}" if files else "")
-    hashes = [hashlib.sha256(_file(where, file).read_bytes()).hexdigest()[:16] for file in files or (name,)]
+    hashes = [_hash(paths.state(_file(where, file))) for file in files or (name,)]
     return hashlib.sha256(f"{name} {authors} {hashes}".encode()).hexdigest()[:16] if files else hashes[0]
+
+
+@cache  # a plan asks for the same few files some thousand times
+def _hash(state: tuple[Path, int, int]) -> str:
+    return hashlib.sha256(state[0].read_bytes()).hexdigest()[:16]

@@ -30,11 +30,24 @@ Arguments without a part in their name (beta, padded_length) are hyper-parameter
 
 from unlearnkit.losses.cross_entropy import mismatch_cross_entropy, retain_cross_entropy, template_cross_entropy
 from unlearnkit.losses.dpo import dpo, dpo_release
-from unlearnkit.losses.flat import flat_js, flat_kl, flat_pearson, flat_tv
+from unlearnkit.losses.flat import (
+    flat_jeffreys,
+    flat_js,
+    flat_kl,
+    flat_neyman,
+    flat_pearson,
+    flat_reverse_kl,
+    flat_squared_hellinger,
+    flat_tv,
+)
 from unlearnkit.losses.flat_release import (
+    flat_jeffreys_release,
     flat_js_release,
     flat_kl_release,
+    flat_neyman_release,
     flat_pearson_release,
+    flat_reverse_kl_release,
+    flat_squared_hellinger_release,
     flat_tv_release,
 )
 from unlearnkit.losses.ga import ga
@@ -45,12 +58,20 @@ from unlearnkit.losses.token_stats import sequence_quantities
 __all__ = [
     "dpo",
     "dpo_release",
+    "flat_jeffreys",
+    "flat_jeffreys_release",
     "flat_js",
     "flat_js_release",
     "flat_kl",
     "flat_kl_release",
+    "flat_neyman",
+    "flat_neyman_release",
     "flat_pearson",
     "flat_pearson_release",
+    "flat_reverse_kl",
+    "flat_reverse_kl_release",
+    "flat_squared_hellinger",
+    "flat_squared_hellinger_release",
     "flat_tv",
     "flat_tv_release",
     "ga",

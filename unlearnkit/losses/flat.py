@@ -1,7 +1,9 @@
 """FLAT (`flat_tv`, `flat_kl`, `flat_js`, `flat_pearson`): template response up, forget response down.
 
 An f-divergence weights the two sides; no retain data and no reference model. This is the paper's form, a loss
-per pair on mean token probabilities; flat_release.py has the reduction of the released code.
+per pair on mean token probabilities; flat_release.py has the reduction of the released code. The paper prints four
+divergences; the four further ones of the released code (`flat_reverse_kl` and so on) stand here in the same form, with
+activations that rise, so that the template goes up and the forget response down: the released ones do not all rise.
 """
 
 import math
@@ -16,7 +18,7 @@ from torch.nn.functional import softplus
 class Divergence(NamedTuple):
     """Elementwise functions of one f-divergence, named as in the paper."""
 
-    g_star: Callable[[Tensor], Tensor]  # g*(v), optimal variational function, of a mean token probability v
+    g_star: Callable[[Tensor], Tensor]  # g*(v), an activation onto dom f*, of a mean token probability v
     f_star: Callable[[Tensor], Tensor]  # f*(u), conjugate of f, literally as printed
     f_star_of_g_star: Callable[[Tensor], Tensor]  # f*(g*(v)) in closed form: what the forget term becomes
 
@@ -66,13 +68,76 @@ def f_star_pearson(u: Tensor) -> Tensor:
     return u**2 / 4 + u
 
 
-# FLAT (arXiv 2410.11143), Table 2, as shown on FLAT's ICLR slides. Where g* or f* is the identity, f*(g*(v))
-# is simply the other one.
+def g_star_reverse_kl(v: Tensor) -> Tensor:
+    """Reverse KL, f(x) = -log x: g*(v) = -e^-v."""
+    return -torch.exp(-v)
+
+
+def f_star_reverse_kl(u: Tensor) -> Tensor:
+    """Reverse KL: f*(u) = -1 - log(-u) for u < 0."""
+    return -1 - torch.log(-u)
+
+
+def f_star_of_g_star_reverse_kl(v: Tensor) -> Tensor:
+    """Reverse KL: f*(g*(v)) = v - 1."""
+    return v - 1
+
+
+def g_star_jeffreys(v: Tensor) -> Tensor:
+    """Jeffreys, f(x) = (x - 1) log x: g*(v) = v."""
+    return v
+
+
+def f_star_jeffreys(u: Tensor) -> Tensor:
+    """Jeffreys: f*(u) = W(e^(1 - u)) + 1/W(e^(1 - u)) + u - 2, W Lambert's function; values and first derivatives.
+
+    W = e^y with e^y + y = 1 - u, by Newton's method from a point to the right of the root. The supremum of u x - f(x)
+    lies at x = 1/W; there its derivative with respect to x is 0, so x need not be differentiated.
+    """
+    with torch.no_grad():
+        y = torch.minimum(1 - u, torch.log(torch.clamp(1 - u, min=1.0)))
+        for _ in range(10):
+            y = y - (torch.exp(y) + y - (1 - u)) / (torch.exp(y) + 1)
+        x = torch.exp(-y)
+    return u * x + (x - 1) * y
+
+
+def g_star_one_minus_exp(v: Tensor) -> Tensor:
+    """Squared Hellinger, f(x) = (sqrt x - 1)^2, and Neyman, f(x) = (1 - x)^2 / x: g*(v) = 1 - e^-v."""
+    return 1 - torch.exp(-v)
+
+
+def f_star_squared_hellinger(u: Tensor) -> Tensor:
+    """Squared Hellinger: f*(u) = u / (1 - u) for u < 1."""
+    return u / (1 - u)
+
+
+def f_star_of_g_star_squared_hellinger(v: Tensor) -> Tensor:
+    """Squared Hellinger: f*(g*(v)) = e^v - 1."""
+    return torch.expm1(v)
+
+
+def f_star_neyman(u: Tensor) -> Tensor:
+    """Neyman: f*(u) = 2 - 2 sqrt(1 - u) for u <= 1."""
+    return 2 - 2 * torch.sqrt(1 - u)
+
+
+def f_star_of_g_star_neyman(v: Tensor) -> Tensor:
+    """Neyman: f*(g*(v)) = 2 - 2 e^(-v/2)."""
+    return -2 * torch.expm1(-v / 2)
+
+
+# FLAT (arXiv 2410.11143), Table 2, as shown on FLAT's ICLR slides, then the further ones of its released code. Where
+# g* or f* is the identity, f*(g*(v)) is simply the other one. `unlearnkit.divergences` checks all of them.
 DIVERGENCES: dict[str, Divergence] = {
     "tv": Divergence(g_star_tv, f_star_tv, f_star_of_g_star=g_star_tv),
     "kl": Divergence(g_star_kl, f_star_kl, f_star_of_g_star=f_star_kl),
     "js": Divergence(g_star_js, f_star_js, f_star_of_g_star=f_star_of_g_star_js),
     "pearson": Divergence(g_star_pearson, f_star_pearson, f_star_of_g_star=f_star_pearson),
+    "reverse_kl": Divergence(g_star_reverse_kl, f_star_reverse_kl, f_star_of_g_star_reverse_kl),
+    "jeffreys": Divergence(g_star_jeffreys, f_star_jeffreys, f_star_of_g_star=f_star_jeffreys),
+    "squared_hellinger": Divergence(g_star_one_minus_exp, f_star_squared_hellinger, f_star_of_g_star_squared_hellinger),
+    "neyman": Divergence(g_star_one_minus_exp, f_star_neyman, f_star_of_g_star_neyman),
 }
 
 
@@ -120,3 +185,35 @@ def flat_pearson(template_mean_prob: Tensor, forget_mean_prob: Tensor) -> Tensor
     Source: FLAT (arXiv 2410.11143), objective and Table 2, as shown on FLAT's ICLR slides.
     """
     return flat_objective(DIVERGENCES["pearson"], template_mean_prob, forget_mean_prob)
+
+
+def flat_reverse_kl(template_mean_prob: Tensor, forget_mean_prob: Tensor) -> Tensor:
+    """FLAT's objective with reverse KL, which its Table 2 does not print: e^-a + b - 1.
+
+    Arguments and shapes as in `flat_tv`. Weights of -da and +db in the gradient: e^-a and 1.
+    """
+    return flat_objective(DIVERGENCES["reverse_kl"], template_mean_prob, forget_mean_prob)
+
+
+def flat_jeffreys(template_mean_prob: Tensor, forget_mean_prob: Tensor) -> Tensor:
+    """FLAT's objective with Jeffreys, which its Table 2 does not print: -a + W + 1/W + b - 2, W = W(e^(1 - b)).
+
+    Arguments and shapes as in `flat_tv`. Weights of -da and +db in the gradient: 1 and 1/W.
+    """
+    return flat_objective(DIVERGENCES["jeffreys"], template_mean_prob, forget_mean_prob)
+
+
+def flat_squared_hellinger(template_mean_prob: Tensor, forget_mean_prob: Tensor) -> Tensor:
+    """FLAT's objective with squared Hellinger, which its Table 2 does not print: e^-a + e^b - 2.
+
+    Arguments and shapes as in `flat_tv`. Weights of -da and +db in the gradient: e^-a and e^b.
+    """
+    return flat_objective(DIVERGENCES["squared_hellinger"], template_mean_prob, forget_mean_prob)
+
+
+def flat_neyman(template_mean_prob: Tensor, forget_mean_prob: Tensor) -> Tensor:
+    """FLAT's objective with Neyman, which its Table 2 does not print: e^-a + 1 - 2 e^(-b/2).
+
+    Arguments and shapes as in `flat_tv`. Weights of -da and +db in the gradient: e^-a and e^(-b/2).
+    """
+    return flat_objective(DIVERGENCES["neyman"], template_mean_prob, forget_mean_prob)

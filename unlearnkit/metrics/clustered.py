@@ -34,7 +34,7 @@ class ClusteredQuality:
 
     @property
     def floor(self) -> float:
-        """The smallest p that so many authors can give: with two of them 0.5, whatever the models do."""
+        """The least p that so many authors can give: with two of them 0.5, whatever the models do."""
         return 1 / self.assignments
 
 
@@ -42,7 +42,7 @@ class ClusteredQuality:
 class Difference:
     """mean: over questions, first minus second. low, high: 95 % interval, None below FEWEST_FOR_AN_INTERVAL authors.
 
-    p: of no difference, two-sided; floor: the smallest p that so many authors can give.
+    p: of no difference, two-sided; floor: the least p that so many authors can give.
     """
 
     mean: float

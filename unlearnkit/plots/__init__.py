@@ -2,6 +2,7 @@
 was measured, on what data, at what scale. A method has one marker and one colour in all of them (`STYLE`).
 Importing this package does not import matplotlib."""
 
+from unlearnkit.plots.divergences import flat_beside_dpo, gradient_weights, loss_surfaces, reach_of_the_bound
 from unlearnkit.plots.fronts import fronts
 from unlearnkit.plots.style import STYLE, save
 from unlearnkit.plots.tradeoff import forget_quality_vs_model_utility
@@ -10,8 +11,12 @@ from unlearnkit.plots.truth_ratios import truth_ratio_distributions
 
 __all__ = [
     "STYLE",
+    "flat_beside_dpo",
     "forget_quality_vs_model_utility",
     "fronts",
+    "gradient_weights",
+    "loss_surfaces",
+    "reach_of_the_bound",
     "save",
     "trajectories_over_steps",
     "truth_ratio_distributions",

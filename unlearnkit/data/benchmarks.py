@@ -1,0 +1,23 @@
+"""The benchmarks behind the tables, through one interface: a source says where sets come from.
+
+A source is a frozen dataclass with `benchmark` (its key in SOURCES), `load(name)`, `fingerprint(name)`, and
+`rows(name)`: a set as rows to be trained on, {"question": prompt outside the loss, "answer": text in the loss}.
+"""
+
+import dataclasses
+
+from unlearnkit.data import tofu
+
+SOURCES = {source.benchmark: source for source in (tofu.Source,)}
+
+
+def of(spec: dict):
+    """The source that `spec` describes."""
+    fields = {"benchmark": "tofu"} | spec
+    return SOURCES[fields.pop("benchmark")](**fields)
+
+
+def spec(source) -> dict:
+    """A source as JSON, for a run's spec; TOFU's goes without its name."""
+    named = {} if source.benchmark == "tofu" else {"benchmark": source.benchmark}
+    return named | dataclasses.asdict(source)

@@ -1,0 +1,124 @@
+"""FLAT (arXiv 2410.11143), Table 4: TOFU. Base models x methods; the rows are measured against a retain model."""
+
+import json
+from pathlib import Path
+
+from unlearnkit import claims, paths, plots, results, runs, tables, text
+from unlearnkit.captions import caption
+from unlearnkit.metrics.samples import tofu_metrics
+from unlearnkit.metrics.tofu import rouge_l_recall
+from unlearnkit.plan import make
+from unlearnkit.planned import Plan, Run
+from unlearnkit.tables import draws, records
+from unlearnkit.text import blocks, latex
+
+__all__ = ["blocks", "caption", "draws", "latex", "make", "records"]
+
+NOTEBOOK = "04_flat_table4_tofu.ipynb"
+
+
+def describe(plan: Plan, run: Run) -> str:
+    """A finished run's numbers in a few words."""
+    found = [(row, draw) for row in plan.rows for draw in row.draws if draw.run == run.key]
+    if not found or plan.purpose == "grid":
+        return "done"
+    row, draw = found[0]
+    metrics = tofu_metrics(tables.draw_samples(plan, row, draw), tables.retain_samples(plan, row, draw))
+    words = [f"F-RL {metrics['forget_rouge_l_recall']:.3f}", f"R-RL {metrics['retain_rouge_l_recall']:.3f}"]
+    if "model_utility_geometric" in metrics:
+        words.insert(0, f"MU {metrics['model_utility_geometric']:.3f}")
+    if "forget_quality_p" in metrics:
+        words.insert(0, f"FQ {text.number(metrics['forget_quality_p'], 4)}")
+    return "  ".join(words)
+
+
+def figures(result: Path, caption: str) -> dict:
+    """Name -> figure, from the files of a result folder."""
+    rows, seeds = results.read_rows(result), results.read_seeds(result)
+    trajectories, ratios = results.read_trajectories(result), results.read_truth_ratios(result)
+    found = {"forget_quality_vs_model_utility": plots.forget_quality_vs_model_utility(rows, caption, seeds)}
+    for base_model in dict.fromkeys(row["base_model"] for row in rows if row["row"] in ratios):
+        figure = plots.truth_ratio_distributions(ratios, rows, caption, base_model)
+        found[f"truth_ratios_{base_model}"] = figure
+    own = [row for row in rows if row["setting"] is None]
+    six = [row for row in rows if row["setting"] == "paper" or row["method"] == "retain"]
+    for name, members in (("trajectories", own), ("trajectories_paper_setting", six)):
+        if any(row["row"] in trajectories for row in members):
+            found[name] = plots.trajectories_over_steps(trajectories, members, caption)
+    return found
+
+
+def verdicts(found: list[dict], parameters: dict) -> list[dict]:
+    """The paper's claims, checked on the printed numbers and on these rows, those of the table's own setting."""
+    ours = [
+        record | {"model_utility": record.get("model_utility_geometric")}
+        for record in found
+        if record.get("setting") is None
+    ]
+    printed = claims.read_published(paths.results("published") / "flat_table4.csv")
+    return claims.verdicts(ours, parameters["paper_scale"], printed)
+
+
+def problems(result: Path) -> list[str]:
+    """What in a stored result does not follow from what is stored beside it.
+
+    From the samples: ROUGE-L from the answers themselves, all metrics of seeds.csv, which rows collapsed; the medians
+    of table.csv. Not checked is a collapse on the validation authors, for which a result has no samples.
+    """
+    found = []
+    parameters = json.loads((result / "parameters.json").read_text(encoding="utf-8"))
+    table, drawn = results.read_rows(result), results.read_seeds(result)
+    samples = {
+        draw: runs.read_samples(path / "samples.jsonl.gz") for draw, path in results.draw_folders(result).items()
+    }
+    for record in drawn:
+        draw, retain = (record["row"], record["seed"]), (f"{record['base_model']}/retain", record["seed"])
+        if draw not in samples or retain not in samples:
+            found.append(f"seeds.csv, row {draw[0]}, seed {draw[1]}: no samples")
+            continue
+        found += [f"row {draw[0]}, seed {draw[1]}, {line}" for line in _other_rouge_l(samples[draw])]
+        again = tables.metrics(samples[draw], samples[retain], parameters["data"]["retain_pool"])
+        found += [
+            f"seeds.csv, row {draw[0]}, seed {draw[1]}, {metric}: {record.get(metric)} instead of {value}"
+            for metric, value in again.items()
+            if record.get(metric) != value
+        ]
+    judged = _judged_again(drawn)
+    found += [
+        f"seeds.csv, row {one['row']}, seed {one['seed']}, status: {one['status']} instead of {again['status']}"
+        for one, again in zip(drawn, judged, strict=True)
+        if one["status"] != again["status"]
+    ]
+    return found + _other_medians(table, judged)
+
+
+def _judged_again(drawn: list[dict]) -> list[dict]:
+    """The draws with the status, ok or collapsed, that their own numbers give them; what is stale stays it."""
+    return tables.mark_collapsed(
+        [one | {"status": "ok", "reason": None} if one["status"] == "collapsed" else one for one in drawn]
+    )
+
+
+def _other_medians(table: list[dict], drawn: list[dict]) -> list[str]:
+    """What of table.csv does not follow from the draws."""
+    found = []
+    for record in table:
+        again = tables.record_of([one for one in drawn if one["row"] == record["row"]])
+        if record["reason"] == tables.COLLAPSED_BEFORE and again["status"] in ("ok", "collapsed"):
+            again |= {"status": "collapsed", "reason": tables.COLLAPSED_BEFORE}
+        found += [
+            f"table.csv, row {record['row']}, {key}: {record.get(key)} instead of {value}"
+            for key, value in again.items()
+            if record.get(key) != value
+        ]
+    return found
+
+
+def _other_rouge_l(samples: list[dict]) -> list[str]:
+    """Samples whose ROUGE-L does not follow from their answers; those stored without text cannot be checked."""
+    return [
+        f"{sample['set']} {sample['item']}: ROUGE-L {sample['rouge_l_recall']} does not follow from its answer"
+        for sample in samples
+        if "generation" in sample
+        and rouge_l_recall(sample["reference"], sample["generation"]) != sample["rouge_l_recall"]
+    ]

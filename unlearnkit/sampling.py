@@ -1,0 +1,65 @@
+"""What the models of a benchmark are asked, and the samples that they leave: one function a benchmark."""
+
+from collections.abc import Callable
+
+from unlearnkit.data import benchmarks, tofu
+from unlearnkit.data.prompts import prompt_format
+
+# report(stage, done, total)
+Report = Callable[[str, int, int], None]
+
+
+def of_tofu(model, tokenizer, spec: dict, report: Report) -> list[dict]:
+    """Samples on the sets that a row of TOFU names."""
+    return sample(model, tokenizer, spec, asked(spec, spec["sets"]), True, report)
+
+
+def asked(spec: dict, sets: list[str]) -> list:
+    """The questions of a row's evaluation sets."""
+    from unlearnkit import evaluation
+
+    names = tofu.splits(spec["forget_split"])
+    files = {
+        "forget": names.forget_perturbed,
+        "retain": names.retain_perturbed,
+        "real_authors": "real_authors_perturbed",
+        "world_facts": "world_facts_perturbed",
+    }
+    source = benchmarks.of(spec["data"])
+    author_of = source.author_of()
+    return [question for name in sets for question in evaluation.questions(name, source.load(files[name]), author_of)]
+
+
+def sample(model, tokenizer, spec: dict, asked: list, generate: bool, report: Report) -> list[dict]:
+    """Samples of a model on questions of a row's evaluation sets."""
+    from unlearnkit import evaluation
+
+    bounds = {key: spec["evaluation"][key] for key in ("max_length", "max_new_tokens", "tokens_per_batch")}
+    return evaluation.evaluate(
+        model,
+        tokenizer,
+        asked,
+        prompt_format(spec["prompt_format"]),
+        generate=generate,
+        report=lambda done, total: report("evaluating", done, total),
+        **bounds,
+    )
+
+
+def point(samples: list[dict]) -> dict:
+    """One point of a trajectory: probabilities, and the forget truth ratios behind forget quality."""
+    from unlearnkit.metrics.samples import truth_ratios
+    from unlearnkit.metrics.tofu import probability
+
+    by_set = {name: [one for one in samples if one["set"] == name] for name in ("forget", "retain")}
+    found: dict = {
+        "items": [one["item"] for one in by_set["forget"]],
+        "truth_ratios": truth_ratios(by_set["forget"], "forget", "geometric"),
+    }
+    for name, members in by_set.items():
+        answers = [one["answers"][0] for one in members]  # the first is the truth
+        found[f"{name}_probability"] = sum(probability(a["logp"], a["n_tokens"]) for a in answers) / len(answers)
+    return found
+
+
+SAMPLES = {"tofu": of_tofu}
