@@ -176,8 +176,8 @@ def measure_in_context(tokenizer, name: str, sources, pairs: int) -> dict:
 def seconds_a_step(model, tokenizer, form, sources, hows: Sequence[dict], seed: int = 0, rounds: int = 3) -> list[list]:
     """Per method the median seconds of an optimiser step in each round; a round trains every method once, in turn.
 
-    The first step of a training does not count. On the CPU these are seconds of processor time, which other
-    processes on the machine hardly change; on a GPU seconds of the clock.
+    The first step of a training does not count, nor what comes before it: the reference. On the CPU these are seconds
+    of processor time, which other processes on the machine hardly change; on a GPU seconds of the clock.
     """
     import torch
 

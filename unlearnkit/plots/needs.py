@@ -95,7 +95,8 @@ def _bars(axes: "Axes", records: list[dict], key: str, title: str) -> None:
     for line, record in enumerate(records):
         value = record[key]
         if not known(value):
-            axes.text(0.03, line, "trains nothing", va="center", color="#6B6B6B", backgroundcolor="white", zorder=4)
+            behind = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+            axes.text(0.03, line, "trains nothing", va="center", color="#6B6B6B", bbox=behind, zorder=4)
             continue
         axes.barh(line, value, height=0.6, color=styles[record["method"]][1])
         low, high = (record.get(f"{key}_{end}") for end in ("lo", "hi"))
