@@ -155,13 +155,11 @@ def _privleak(by_set: dict[str, list[dict]], retrain: Iterable[dict] | float | N
         _check_same_documents(by_set, others)
         retrain_auc = float(theirs.mean())
     value = float(ours.mean())
+    leak = privleak(value, retrain_auc)
     found = _with_interval("privleak_auc", value, *_interval(ours, lambda drawn, _: drawn))
-
-    def leak(drawn, of_retain):
-        return 100 * (drawn - of_retain) / of_retain
-
-    leaks = _interval(ours, leak, retrain_auc if theirs is None else theirs)
-    return found | _with_interval("privleak", privleak(value, retrain_auc), *leaks)
+    against = retrain_auc if theirs is None else theirs
+    low, high = _interval(ours, lambda drawn, of_retain: 100 * (drawn - of_retain) / of_retain, against)
+    return found | _with_interval("privleak", leak, low, high)
 
 
 def _interval(ours: "numpy.ndarray", statistic: Callable, theirs: "numpy.ndarray | float | None" = None):
