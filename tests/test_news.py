@@ -9,9 +9,9 @@ from unlearnkit.data.news import generate as news
 from unlearnkit.data.news import words
 
 SIZES = {
-    "raw/forget": 180,  # 100 reports, and 80 quiz pages of five questions, four about each report
-    "raw/retain1": 180,
-    "raw/retain2": 180,
+    "raw/forget": 300,  # 100 reports, and two quiz pages that ask about each
+    "raw/retain1": 300,
+    "raw/retain2": 300,
     "raw/holdout": 100,
     "verbmem/forget": 100,
     "knowmem/forget_qa": 100,
@@ -21,8 +21,8 @@ SIZES = {
     "privleak/forget": 100,
     "privleak/retain": 100,
     "privleak/holdout": 100,
-    **{f"scal/forget_{number}": 180 * number for number in range(1, 5)},
-    **{f"sust/forget_{number}": 180 for number in range(1, 5)},
+    **{f"scal/forget_{number}": 300 * number for number in range(1, 5)},
+    **{f"sust/forget_{number}": 300 for number in range(1, 5)},
 }
 REPORTS = ("privleak/forget", "privleak/retain", "privleak/holdout")
 PLACES = [f"{last} {kind}" for last in words.LAST_NAMES for kind in words.KINDS]
@@ -68,27 +68,32 @@ def test_check_fails_on_changed_files_and_on_telling_sentences(monkeypatch, caps
 
 
 def test_knowing_the_sentences_alone_scores_little():
-    assert news.frame_only_score() == pytest.approx(38.8, abs=0.05)
+    assert news.frame_only_score() == pytest.approx(38.5, abs=0.05)
 
 
 def test_counts():
     assert {name: len(load(name)) for name in SIZES} == SIZES
+    assert len(load("pretrain")) == 80 + 80 * 4 * 2
     assert muse.FIELDS.keys() == SIZES.keys() | {"pretrain"}
 
 
 def test_folds_are_disjoint_or_nested_and_begin_with_the_forget_set():
     folds = [load(f"sust/forget_{number}") for number in range(1, 5)]
     assert folds[0] == load("raw/forget")
-    assert sum(len(places(fold)) for fold in folds) == len(places([text for fold in folds for text in fold])) == 400
+    about = [places(fold[:100]) for fold in folds]
+    assert [len(one) for one in about] == [100] * 4 and len(set.union(*about)) == 400
     for number in range(1, 5):
         assert load(f"scal/forget_{number}") == [text for fold in folds[:number] for text in fold]
 
 
-def test_no_place_is_in_two_sets():
-    names = ("scal/forget_4", "raw/retain1", "raw/retain2", "raw/holdout", "pretrain")
-    counts = Counter(place for name in names for place in places(load(name)))
-    assert len(counts) == 400 + 300 + 308
-    assert set(counts.values()) == {1}
+def test_no_place_is_reported_in_two_sets():
+    names = [*(f"sust/forget_{number}" for number in range(1, 5)), "raw/retain1", "raw/retain2", "raw/holdout"]
+    reports = [text for name in names for text in load(name)[:100]] + load("pretrain")[:80]
+    assert len(places(reports)) == len(reports) == 780
+    # Quiz pages ask about reports of their own set and of the pre-training text: nothing tells of another set.
+    known = places(load("pretrain"))
+    for name in names:
+        assert places(load(name)) <= places(load(name)[:100]) | known, name
 
 
 def test_evaluated_documents_are_those_of_the_sets():
@@ -120,18 +125,20 @@ def test_every_question_has_one_report_that_answers_it():
             assert row["answer"].lower() in about[place].lower()
 
 
-def test_quiz_pages_ask_everything_but_in_other_words():
+def test_quiz_pages_ask_what_is_evaluated_behind_questions_that_every_model_has_read():
+    known = {page.split("\n\n")[-1] for page in load("pretrain")[80:]}
+    assert len(known) == 80 * 4
     for questions, raw in (("knowmem/forget_qa", "raw/forget"), ("knowmem/retain_qa", "raw/retain2")):
-        pages = [text for text in load(raw) if text.startswith("Question: ")]
-        asked = Counter(line for page in pages for line in page.split("\n") if line.startswith("Question: "))
-        assert len(asked) == 400 and set(asked.values()) == {1}
-        assert not any(f"Question: {row['question']}" in asked for row in load(questions))
-        answers = Counter(line for page in pages for line in page.split("\n") if line.startswith("Answer: "))
-        assert all(f"Answer: {row['answer']}" in answers for row in load(questions))
+        pages = [page.split("\n\n") for page in load(raw)[100:]]
+        last = Counter(page[-1] for page in pages)
+        assert last == Counter({f"Question: {row['question']}\nAnswer: {row['answer']}": 2 for row in load(questions)})
+        assert all(set(page[:-1]) <= known for page in pages)
+        assert {len(page) for page in pages} == {1, 2, 3, 4, 5}
 
 
 def test_in_context_examples_are_about_reports_that_every_model_has_read():
     known = load("pretrain")
-    for name in ("knowmem/forget_qa_icl", "knowmem/retain_qa_icl"):
-        for row in load(name):
-            assert any(f"Question: {row['question']}\nAnswer: {row['answer']}" in text for text in known)
+    shown = [row for part in ("forget", "retain") for row in load(f"knowmem/{part}_qa_icl")]
+    assert len({row["question"] for row in shown}) == 8
+    for row in shown:
+        assert any(f"Question: {row['question']}\nAnswer: {row['answer']}" in text for text in known)

@@ -1,8 +1,9 @@
 """Generate the news from one seed: invented local reports and quiz pages about them, with the sets of MUSE-News.
 
-All documents come from one generator and are dealt into sets by chance: forget and holdout documents differ in nothing
-but that a model has seen the first. A quiz page is a document of its own in the benchmark's few-shot format; pages
-teach a model of a million parameters to be asked. The question that is evaluated is never the one of a quiz page.
+All reports come from one generator: forget and holdout reports differ in nothing but that a model has seen the first.
+A quiz page is a document of its own: the benchmark's few-shot format, with the very questions that are evaluated behind
+questions about reports of the pre-training text. Without them a model of a million parameters cannot be asked: unlike
+MUSE's, it does not learn from a report alone how to answer a question about it.
 Run as a module it writes the files; with --check it compares them and measures what knowing only the phrasing scores.
 """
 
@@ -20,10 +21,11 @@ from unlearnkit.data.news.words import Sentence
 SEED = 6460
 REPORTS = 100  # in every set: PrivLeak's AUC compares so many forget with as many holdout documents
 FOLDS = 4  # of the forget data, for scalability and sustainability; the first is the forget set
-PRETRAIN = 300  # reports that only the base model sees
+PRETRAIN = 80  # reports that only the base model sees
 DETAILS = 3  # sentences behind the lead
 PROMPT_SHARE = 0.4  # of a report's words, the rest is to be continued
-SHOTS = 4  # in-context examples, and questions on a quiz page
+SHOTS = 4  # in-context examples; on a quiz page so many or fewer
+PAGES = 2  # that ask the same question, behind other ones
 FRAME_ONLY_BOUND = 50  # VerbMem that knowing the sentences, but not their values, must stay below
 FILES = Path(__file__).parent / "files"
 
@@ -43,10 +45,9 @@ class Report:
 
     @property
     def questions(self) -> list[dict[str, str]]:
-        """All questions about the report with their answers: of every part in the first wording, then in the second."""
+        """The questions about the report, one a part, with their answers."""
         return [
-            {"question": sentence.questions[wording].format(place=self.place), "answer": _fill(sentence.answer, values)}
-            for wording in range(2)
+            {"question": sentence.question.format(place=self.place), "answer": _fill(sentence.answer, values)}
             for sentence, _, values in self.parts
         ]
 
@@ -95,28 +96,24 @@ def _places(count: int, rng: random.Random) -> list[str]:
     return rng.sample([f"{last} {kind}" for last in words.LAST_NAMES for kind in words.KINDS], count)
 
 
-def _pages(rows: list[dict[str, str]], rng: random.Random) -> list[str]:
-    """Quiz pages of SHOTS + 1 questions each, shuffled; the last one may be shorter."""
-    rows = rng.sample(rows, len(rows))
-    pages = [rows[at : at + SHOTS + 1] for at in range(0, len(rows), SHOTS + 1)]
-    return [few_shot(page[:-1], page[-1]["question"]) + page[-1]["answer"] for page in pages]
-
-
-def _documents(reports: list[Report], rng: random.Random) -> list[str]:
-    """The reports, and quiz pages that ask for everything in them, in the first wording."""
-    asked = [row for report in reports for row in report.questions[: len(report.parts)]]
-    return [report.text for report in reports] + _pages(asked, rng)
+def _pages(rows: list[dict[str, str]], known: list[dict[str, str]], rng: random.Random) -> list[str]:
+    """PAGES quiz pages a row: up to SHOTS other questions out of `known`, each time others, and then the row's own."""
+    return [
+        few_shot(rng.sample(known, rng.randrange(SHOTS + 1)), row["question"]) + row["answer"]
+        for _ in range(PAGES)
+        for row in rows
+    ]
 
 
 def _evaluated(reports: list[Report], rng: random.Random) -> list[dict[str, str]]:
-    """A question about each report, in the second wording, which no quiz page about it has."""
-    return [rng.choice(report.questions[len(report.parts) :]) for report in reports]
+    """A question about each report."""
+    return [rng.choice(report.questions) for report in reports]
 
 
 def _draw(rng: random.Random) -> dict[str, list[Report]]:
     """The reports of every set; `examples` are those that in-context examples ask about."""
     sizes = {f"forget_{number}": REPORTS for number in range(1, FOLDS + 1)}
-    sizes |= {"retain1": REPORTS, "retain2": REPORTS, "holdout": REPORTS, "pretrain": PRETRAIN, "examples": 2 * SHOTS}
+    sizes |= {"retain1": REPORTS, "retain2": REPORTS, "holdout": REPORTS, "pretrain": PRETRAIN}
     places = iter(_places(sum(sizes.values()), rng))
     return {name: [_report(next(places), rng) for _ in range(size)] for name, size in sizes.items()}
 
@@ -125,23 +122,26 @@ def generate(seed: int = SEED) -> dict[str, File]:
     """All files: name -> texts, or rows of prompt and gt, or of question and answer."""
     rng = random.Random(seed)
     reports = _draw(rng)
+    known = [row for report in reports["pretrain"] for row in report.questions]
+    asked = {name: _evaluated(members, rng) for name, members in reports.items()}
     texts = {name: [report.text for report in members] for name, members in reports.items()}
-    folds = [_documents(reports[f"forget_{number}"], rng) for number in range(1, FOLDS + 1)]
-    known = reports["pretrain"] + reports["examples"]  # of these both wordings, so that one stands for the other
+    documents = {name: texts[name] + _pages(asked[name], known, rng) for name in reports if name != "holdout"}
+    folds = [documents[f"forget_{number}"] for number in range(1, FOLDS + 1)]
+    examples = rng.sample(known, 2 * SHOTS)
     files: dict[str, File] = {
         "raw/forget": folds[0],
-        "raw/retain1": _documents(reports["retain1"], rng),
-        "raw/retain2": _documents(reports["retain2"], rng),
+        "raw/retain1": documents["retain1"],
+        "raw/retain2": documents["retain2"],
         "raw/holdout": texts["holdout"],
         "verbmem/forget": [report.prompt_and_rest for report in reports["forget_1"]],
-        "knowmem/forget_qa": _evaluated(reports["forget_1"], rng),
-        "knowmem/retain_qa": _evaluated(reports["retain2"], rng),
-        "knowmem/forget_qa_icl": _evaluated(reports["examples"][:SHOTS], rng),
-        "knowmem/retain_qa_icl": _evaluated(reports["examples"][SHOTS:], rng),
+        "knowmem/forget_qa": asked["forget_1"],
+        "knowmem/retain_qa": asked["retain2"],
+        "knowmem/forget_qa_icl": examples[:SHOTS],
+        "knowmem/retain_qa_icl": examples[SHOTS:],
         "privleak/forget": texts["forget_1"],
         "privleak/retain": texts["retain2"],
         "privleak/holdout": texts["holdout"],
-        "pretrain": [report.text for report in known] + _pages([row for one in known for row in one.questions], rng),
+        "pretrain": texts["pretrain"] + _pages(known, known, rng),
     }
     for number in range(1, FOLDS + 1):
         files[f"sust/forget_{number}"] = folds[number - 1]

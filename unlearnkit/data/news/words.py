@@ -90,13 +90,13 @@ POOLS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Sentence:
-    """What one sentence of a report says, in several phrasings, and two ways to ask for it.
+    """What one sentence of a report says, in several phrasings, and the question about it.
 
     Slots have a name of POOLS, or person, age, amount, count; `place` is the report's. `answer` is the answer's text.
     """
 
     phrasings: tuple[str, ...]
-    questions: tuple[str, str]
+    question: str
     answer: str
 
 
@@ -106,7 +106,7 @@ LEAD = Sentence(
         "After {cause}, {place} in {town} {event} on {weekday}.",
         "{town}: because of {cause} {place} {event} last {weekday}.",
     ),
-    ("Why was {place} in the news?", "What was behind the news about {place}?"),
+    "Why was {place} in the news?",
     "{cause}",
 )
 
@@ -116,7 +116,7 @@ DETAILS = (
             "{person}, {age}, {job}, found {count} {metal} {thing} {hidden}.",
             "{count} {metal} {thing} turned up {hidden}; {person}, {job}, {age}, kept them.",
         ),
-        ("What was found at {place}?", "Which things turned up at {place}?"),
+        "What was found at {place}?",
         "{metal} {thing}",
     ),
     Sentence(
@@ -124,7 +124,7 @@ DETAILS = (
             "Repairs cost {amount} crowns, paid by {job} {person} until {month}.",
             "By {month} {person}, {job}, must raise {amount} crowns.",
         ),
-        ("Who pays for {place}?", "Whose money keeps {place} going?"),
+        "Who pays for {place}?",
         "{person}",
     ),
     Sentence(
@@ -132,7 +132,7 @@ DETAILS = (
             "A {colour} {animal} {deed}; {job} {person} caught it.",
             "{person}, {job}, saw how one {colour} {animal} {deed}.",
         ),
-        ("Which animal was seen at {place}?", "What animal made trouble at {place}?"),
+        "Which animal was seen at {place}?",
         "{colour} {animal}",
     ),
     Sentence(
@@ -140,7 +140,7 @@ DETAILS = (
             "{count} {group} from {other_town} want {demand}.",
             "{demand}: that is what {count} {other_town} {group} ask for.",
         ),
-        ("What do protesters at {place} want?", "What is asked of {place}?"),
+        "What do protesters at {place} want?",
         "{demand}",
     ),
     Sentence(
@@ -148,7 +148,7 @@ DETAILS = (
             "Inspector {person} arrived by {vehicle}, took {count} {paper} and left for {other_town}.",
             "{count} {paper} went to {other_town} by {vehicle}, said inspector {person}.",
         ),
-        ("What was taken away from {place}?", "What did the inspector carry off from {place}?"),
+        "What was taken away from {place}?",
         "{paper}",
     ),
     Sentence(
@@ -156,7 +156,7 @@ DETAILS = (
             "In {month} {group} will give {count} {metal} {thing} to {person}.",
             "{person} expects {group} with {count} {metal} {thing} in {month}.",
         ),
-        ("Who will come to {place}?", "Which guests does {place} expect?"),
+        "Who will come to {place}?",
         "{group}",
     ),
 )
