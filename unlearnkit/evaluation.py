@@ -70,11 +70,13 @@ def evaluate(
     done = 0
     with torch.no_grad():
         for batch in _batches(encoded, tokens_per_batch):
-            cache, logits, mask = _prompts(model, [encoded[index][0] for index in batch], tokenizer.pad_token_id)
+            prompts = [encoded[index][0] for index in batch]
+            prompt_ids = [prompt.input_ids[: prompt.prompt_length] for prompt in prompts]
+            cache, logits, mask = read_prompts(model, prompt_ids, tokenizer.pad_token_id)
             scores = _score(model, cache, logits, mask, [encoded[index] for index in batch], tokenizer.pad_token_id)
-            texts = _generate(model, tokenizer, cache, logits, mask, max_new_tokens) if generate else None
+            said = greedy(model, tokenizer, cache, logits, mask, max_new_tokens) if generate else None
             for position, index in enumerate(batch):
-                text = texts[position] if texts else None
+                text = tokenizer.decode(said[position], skip_special_tokens=True).strip() if said else None
                 samples[index] = _sample(asked[index], scores[position], text)
             done += len(batch)
             report(done, len(asked))
@@ -111,11 +113,11 @@ def _batches(encoded: list[list[Encoded]], tokens_per_batch: int) -> Iterator[li
         yield batch
 
 
-def _prompts(model, prompts: list[Encoded], pad_id: int):
+def read_prompts(model, prompts: list[list[int]], pad_id: int):
     """The cache behind each prompt, logits of its first answer token (batch, vocabulary), its mask (padded left)."""
     from transformers import DynamicCache
 
-    ids, mask = pad([prompt.input_ids[: prompt.prompt_length] for prompt in prompts], pad_id, side="left")
+    ids, mask = pad(prompts, pad_id, side="left")
     ids, mask = ids.to(model.device), mask.to(model.device)
     cache = DynamicCache(config=model.config)
     output = model(
@@ -157,8 +159,11 @@ def _score(model, cache, first_logits, mask, encoded: list[list[Encoded]], pad_i
     return found
 
 
-def _generate(model, tokenizer, cache, logits, mask, max_new_tokens: int) -> list[str]:
-    """Greedy continuations of the cached prompts, up to an end-of-sequence token. Finished rows leave the batch."""
+def greedy(model, tokenizer, cache, logits, mask, max_new_tokens: int) -> list[list[int]]:
+    """Token ids of the greedy continuations of what `read_prompts` read, up to an end-of-sequence token, without it.
+
+    Finished rows leave the batch; the cache is used up.
+    """
     import torch
 
     ends = {tokenizer.eos_token_id}
@@ -189,4 +194,4 @@ def _generate(model, tokenizer, cache, logits, mask, max_new_tokens: int) -> lis
             past_key_values=cache,
         )
         logits, position = output.logits[:, -1].float(), position + 1
-    return [tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in tokens]
+    return tokens

@@ -122,6 +122,8 @@ def load(source: str | Path, revision: str | None = None):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from unlearnkit import decoding  # noqa: F401  (makes its models known to transformers)
+
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
         model = AutoModelForCausalLM.from_pretrained(source, revision=revision, dtype=torch.float32)

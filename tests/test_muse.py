@@ -1,0 +1,156 @@
+"""MUSE's sets: what each source gives, the few-shot prompt and its cuts, and what is refused."""
+
+import json
+import shutil
+
+import pytest
+
+from unlearnkit.data import muse
+from unlearnkit.errors import KitError
+
+EXAMPLES = [{"question": "Who?", "answer": "Ada"}, {"question": "Where?", "answer": "In Brest"}]
+
+
+@pytest.fixture
+def copy_of_news(tmp_path, monkeypatch):
+    """The folder of the kit's news as somebody's local data."""
+    folder = tmp_path / "muse_news"
+    shutil.copytree(muse.NEWS, folder)
+    monkeypatch.setenv("UNLEARNKIT_DATA", str(tmp_path))
+    return folder
+
+
+def write(folder, name: str, rows: object) -> None:
+    (folder / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
+
+
+def test_few_shot_prompt():
+    assert muse.few_shot(EXAMPLES, "When?") == (
+        "Question: Who?\nAnswer: Ada\n\nQuestion: Where?\nAnswer: In Brest\n\nQuestion: When?\nAnswer: "
+    )
+    assert muse.few_shot([], "When?") == "Question: When?\nAnswer: "
+
+
+@pytest.mark.parametrize(
+    ("generation", "answer"),
+    [
+        ("Brest", "Brest"),
+        ("Brest\n\nQuestion: Who?", "Brest"),
+        ("Brest\nQuestion", "Brest"),
+        ("Brest Question: Who?", "Brest "),
+        ("Brest\nAnswer: no", "Brest\nAnswer: no"),  # a single line end is no mark
+        ("\n\nBrest", ""),
+        ("Question marks", "Question marks"),
+    ],
+)
+def test_an_answer_ends_where_the_next_question_begins(generation, answer):
+    assert muse.cut(generation) == answer
+
+
+def test_every_set_of_the_news_loads():
+    source = muse.Source("news")
+    for name, fields in muse.FIELDS.items():
+        rows = source.load(name)
+        assert all(isinstance(row, str) if not fields else row.keys() == set(fields) for row in rows), name
+    assert source.evaluated().keys() == set(muse.EVALUATED)
+
+
+def test_local_names_are_found_and_fingerprints_follow_the_content(copy_of_news):
+    source = muse.Source("local")
+    (copy_of_news / "knowmem" / "retain_qa.json").rename(copy_of_news / "knowmem" / "retain2_qa.json")
+    assert source.load("knowmem/retain_qa") == muse.load("news", "knowmem/retain_qa")
+    assert source.fingerprint("knowmem/retain_qa") == muse.fingerprint("news", "knowmem/retain_qa")
+    before = source.fingerprint("raw/forget")
+    write(copy_of_news, "raw/forget", ["A text."])
+    assert source.load("raw/forget") == ["A text."]
+    assert source.fingerprint("raw/forget") != before
+
+
+def test_a_hub_id_is_asked_for_configuration_and_split(monkeypatch):
+    import datasets
+
+    asked = []
+
+    def load_dataset(id, config, *, split, revision):
+        asked.append((id, config, split, revision))
+        rows = {"text": ["A text."]} if config == "raw" else {"question": ["Who?"], "answer": ["Ada"], "more": [1]}
+        return datasets.Dataset.from_dict(rows)
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    source = muse.Source("muse-bench/MUSE-News", "abc")
+    assert source.load("raw/forget") == ["A text."]
+    assert source.load("knowmem/retain_qa") == [{"question": "Who?", "answer": "Ada"}]
+    assert asked == [
+        ("muse-bench/MUSE-News", "raw", "forget", "abc"),
+        ("muse-bench/MUSE-News", "knowmem", "retain_qa", "abc"),
+    ]
+    assert source.fingerprint("raw/forget") == "muse-bench/MUSE-News@abc/raw/forget"
+
+
+def test_the_hub_without_a_network_is_one_line():
+    with pytest.raises(KitError, match=r"^muse-bench/MUSE-Books, raw/forget: .+$"):
+        muse.load("muse-bench/MUSE-Books", "raw/forget")
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "message"),
+    [
+        ("raw/forget", [], "local, raw/forget: not a list of entries, or an empty one"),
+        ("raw/forget", {"text": "A"}, "local, raw/forget: not a list of entries"),
+        ("raw/forget", ["A", " "], "local, raw/forget, entry 2: no 'text'"),
+        ("verbmem/forget", [{"prompt": "A", "gt": "B"}, {"prompt": "A"}], "local, verbmem/forget, entry 2: no 'gt'"),
+        ("knowmem/forget_qa", ["A"], "local, knowmem/forget_qa, entry 1: no 'question'"),
+    ],
+)
+def test_an_entry_that_is_not_one_is_named(copy_of_news, name, rows, message):
+    write(copy_of_news, name, rows)
+    with pytest.raises(KitError) as raised:
+        muse.load("local", name)
+    assert str(raised.value).startswith(message)
+
+
+def test_unknown_sets_and_sources_are_refused(copy_of_news, monkeypatch):
+    with pytest.raises(KitError, match="no set 'raw/forgot'; did you mean 'raw/forget'"):
+        muse.load("news", "raw/forgot")
+    with pytest.raises(KitError, match=r"'newz' is no hub id .* did you mean 'news'"):
+        muse.load("newz", "raw/forget")
+    (copy_of_news / "raw" / "forget.json").write_text('["A",\n"B"')
+    with pytest.raises(KitError, match=r"forget\.json, line 2: not JSON"):
+        muse.load("local", "raw/forget")
+    (copy_of_news / "raw" / "forget.json").unlink()
+    with pytest.raises(KitError, match="no set 'raw/forget'; did you mean"):
+        muse.load("local", "raw/forget")
+    monkeypatch.setenv("UNLEARNKIT_DATA", str(copy_of_news))
+    with pytest.raises(KitError, match=r"'local' needs the folder .*muse_news, which does not exist"):
+        muse.load("local", "raw/forget")
+    monkeypatch.delenv("UNLEARNKIT_DATA")
+    with pytest.raises(KitError, match="'local' needs the environment variable UNLEARNKIT_DATA"):
+        muse.load("local", "raw/forget")
+
+
+def test_held_out_documents_must_not_be_forgotten_ones(copy_of_news):
+    holdout, forget = (muse.load("news", f"privleak/{name}") for name in ("holdout", "forget"))
+    write(copy_of_news, "privleak/holdout", [*holdout[:-1], f"  {forget[2].upper()}\n"])
+    with pytest.raises(
+        KitError, match="privleak/holdout, document 100 is privleak/forget, document 3: held-out"
+    ) as raised:
+        muse.Source("local").evaluated()
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["forget", "holdout"])
+def test_an_auc_of_few_documents_is_refused(copy_of_news, name):
+    write(copy_of_news, f"privleak/{name}", muse.load("news", f"privleak/{name}")[:99])
+    with pytest.raises(KitError, match=f"privleak/{name}: 99 documents; the AUC needs at least 100 of each kind"):
+        muse.Source("local").evaluated()
+
+
+def test_the_real_news(real_data):
+    source = muse.Source("local")
+    sets = source.evaluated()
+    assert {name: len(sets[name]) for name in muse.ASKED} == dict.fromkeys(muse.ASKED, 100)
+    assert len(sets["knowmem/forget_qa_icl"]) == len(sets["knowmem/retain_qa_icl"]) == 10
+    prompt = muse.few_shot(sets["knowmem/forget_qa_icl"], sets["knowmem/forget_qa"][0]["question"])
+    assert prompt.count("Question: ") == prompt.count("\nAnswer: ") == 11
+    with pytest.raises(KitError, match="no set 'raw/forget'"):  # the copy has what is evaluated only
+        source.load("raw/forget")
