@@ -86,11 +86,13 @@ def latex(plan: Plan, found: list[dict]) -> str:
 
 def figures(result: Path, caption: str) -> dict:
     """Name -> figure. Of the divergences of the stored table."""
-    printed = [record["divergence"] for record in results.read_rows(result) if record["in_table"]]
+    rows = results.read_rows(result)
+    printed = [record["divergence"] for record in rows if record["in_table"]]
     both = [(name, variant) for variant in ("paper", "release") for name in printed]
     return {
         "loss_surfaces": plots.loss_surfaces([divergences.surface(*one) for one in both], caption),
         "gradient_weights": plots.gradient_weights([divergences.weights(*one) for one in both], caption),
+        "reach_of_the_bound": plots.reach_of_the_bound(rows, caption),
         "flat_beside_dpo": plots.flat_beside_dpo(divergences.beside_dpo(), caption),
     }
 
