@@ -22,7 +22,7 @@ def verify_all() -> tuple[list[str], bool]:
         problems = problems_of(path.parent)
         name = path.parent.relative_to(paths.results("reference"))
         rows = len(tables.read_csv(path.parent / "table.csv"))
-        done = f"{rows} rows recomputed from their samples" if rows else "files compared"
+        done = f"{rows} rows checked against what is stored beside them" if rows else "files compared"
         lines.append(f"{name}: {'ok' if not problems else 'NOT OK'}, {done}")
         lines += [f"  {problem}" for problem in problems]
         good = good and not problems
