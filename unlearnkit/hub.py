@@ -13,7 +13,7 @@ from pathlib import Path
 
 from unlearnkit import paths
 from unlearnkit.errors import KitError, at, nearest
-from unlearnkit.schema import Params, Table
+from unlearnkit.schema import Needs, Params, Table
 
 WEIGHTS = (  # in the order of preference
     r"model(-\d+-of-\d+)?\.safetensors(\.index\.json)?",
@@ -51,7 +51,7 @@ def named(content: Table, base_model: str | None = None) -> list[Repository]:
 
     KitError: there is no such base model.
     """
-    if not isinstance(content, Params):
+    if not isinstance(content, Params | Needs):
         return []
     if base_model and base_model not in content.base_models:
         raise KitError(f"no base model '{base_model}'{nearest(base_model, content.base_models)}")
