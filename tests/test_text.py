@@ -3,7 +3,7 @@
 import copy
 import json
 
-from unlearnkit import captions, text
+from unlearnkit import captions, tables, text
 from unlearnkit.metrics.tofu import ks_level
 from unlearnkit.papers import flat_table4
 
@@ -44,6 +44,16 @@ def test_every_row_is_shown_once_in_a_table_of_its_own_kind(one_seed):
     assert rows_of(blocks["wide: in the setting 'selected'"]) == ["NPO, selected setting (collapsed)"]
     for block in blocks.values():
         assert {len(line) for line in block} == {len(block[0])}
+
+
+def test_every_base_model_has_the_other_forget_fractions_beside_it(one_seed, monkeypatch):
+    made, found, _ = one_seed
+    monkeypatch.setattr(tables, "other_splits", lambda plan: {"forget05": found})
+    blocks = dict(text.blocks(made, found))
+    for name in ("llama", "wide"):
+        block = blocks[f"{name}: other forget fractions, reference"]
+        assert block[0][1] == "FQ: forget01 / forget05"
+        assert all(cell.split("/")[0].strip() == cell.split("/")[1].strip() for line in block[1:] for cell in line[1:])
 
 
 def test_the_paper_stands_beside_ours(one_seed):

@@ -224,10 +224,10 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
         if of(found, base_model, variant=None):
             parts.append((f"{base_model}: as released, same learning rate and steps", variants(found, base_model)))
         for setting in ("selected", "paper"):
-            others = of(found, base_model, setting=setting)
-            if others:
-                parts.append((f"{base_model}: in the setting '{setting}'", comparison(plan, others)))
-                parts.append((f"{base_model}: behind the setting '{setting}'", behind(plan, others)))
+            of_setting = of(found, base_model, setting=setting)
+            if of_setting:
+                parts.append((f"{base_model}: in the setting '{setting}'", comparison(plan, of_setting)))
+                parts.append((f"{base_model}: behind the setting '{setting}'", behind(plan, of_setting)))
     return parts
 
 
