@@ -7,6 +7,8 @@ UNLEARNKIT_LOCAL   this machine's runs and results, default results/local; may l
 import os
 from pathlib import Path
 
+from unlearnkit.errors import KitError
+
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent if (PACKAGE.parent / "params").is_dir() else Path.cwd()
 
@@ -15,6 +17,16 @@ def data_dir() -> Path | None:
     """The folder of local data sets, if one is named."""
     folder = os.environ.get("UNLEARNKIT_DATA")
     return Path(folder).resolve() if folder else None
+
+
+def local_copy(name: str) -> Path:
+    """The folder of one data set below UNLEARNKIT_DATA, for the source `local`. KitError: it is not there."""
+    data = data_dir()
+    if data is None:
+        raise KitError("'local' needs the environment variable UNLEARNKIT_DATA to name a folder")
+    if not (data / name).is_dir():
+        raise KitError(f"'local' needs the folder {data / name}, which does not exist")
+    return data / name
 
 
 def local() -> Path:

@@ -149,12 +149,7 @@ def _folder(source: str) -> Path | None:
     if source == "news":
         return NEWS
     if source == "local":
-        data = paths.data_dir()
-        if data is None:
-            raise KitError("'local' needs the environment variable UNLEARNKIT_DATA to name a folder")
-        if not (data / "muse_news").is_dir():
-            raise KitError(f"'local' needs the folder {data / 'muse_news'}, which does not exist")
-        return data / "muse_news"
+        return paths.local_copy("muse_news")
     if source.count("/") != 1:
         raise KitError(f"'{source}' is no hub id (namespace/name) and no data source{nearest(source, SOURCES)}")
     return None

@@ -107,12 +107,7 @@ def folder(source: str) -> Path | None:
     if source == "universe":
         return UNIVERSE
     if source == "local":
-        data = paths.data_dir()
-        if data is None:
-            raise KitError("'local' needs the environment variable UNLEARNKIT_DATA to name a folder")
-        if not (data / "tofu").is_dir():
-            raise KitError(f"'local' needs the folder {data / 'tofu'}, which does not exist")
-        return data / "tofu"
+        return paths.local_copy("tofu")
     if source.count("/") != 1:
         raise KitError(f"'{source}' is no hub id (namespace/name) and no data source{nearest(source, SOURCES)}")
     return None
