@@ -7,13 +7,13 @@ MUSE's, it does not learn from a report alone how to answer a question about it.
 Run as a module it writes the files; with --check it compares them and measures what knowing only the phrasing scores.
 """
 
-import argparse
 import json
 import random
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from unlearnkit.data import generated
 from unlearnkit.data.muse import few_shot
 from unlearnkit.data.news import words
 from unlearnkit.data.news.words import Sentence
@@ -176,16 +176,12 @@ def contents() -> dict[str, bytes]:
 
 def write(folder: Path = FILES) -> None:
     """Write every file."""
-    for name, content in contents().items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
+    generated.write(folder, contents())
 
 
 def differences(folder: Path = FILES) -> list[str]:
     """Names of the files that are not what the seed generates: changed, missing, or not generated at all."""
-    expected = contents()
-    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    return sorted(name for name in expected | found if expected.get(name) != found.get(name))
+    return generated.differences(folder, contents())
 
 
 def check() -> bool:
@@ -199,12 +195,7 @@ def check() -> bool:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the files, or check them; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Write the files of the news.")
-    parser.add_argument("--check", action="store_true", help="compare instead of writing, and measure the phrasing")
-    if parser.parse_args(arguments).check:
-        return 0 if check() else 1
-    write()
-    return 0
+    return generated.main(arguments, "Write the files of the news.", write, check)
 
 
 if __name__ == "__main__":

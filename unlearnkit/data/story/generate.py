@@ -3,12 +3,12 @@
 Run as a module it writes them; with --check it compares them and looks for words that two places of the story share.
 """
 
-import argparse
 import json
 import random
 import sys
 from pathlib import Path
 
+from unlearnkit.data import generated
 from unlearnkit.data.story import encyclopedia, skills
 from unlearnkit.data.story.tale import RUN, tell, words
 
@@ -36,16 +36,12 @@ def contents(seed: int = SEED) -> dict[str, bytes]:
 
 def write(folder: Path = FILES) -> None:
     """Write every file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in contents().items():
-        (folder / name).write_bytes(content)
+    generated.write(folder, contents())
 
 
 def differences(folder: Path = FILES) -> list[str]:
     """Names of the files that are not what the seed generates: changed, missing, or not generated at all."""
-    expected = contents()
-    found = {path.name: path.read_bytes() for path in folder.iterdir()}
-    return sorted(name for name in expected | found if expected.get(name) != found.get(name))
+    return generated.differences(folder, contents())
 
 
 def longest_repetition(text: str) -> int:
@@ -70,12 +66,7 @@ def check() -> bool:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the files, or check them; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Write the story's files.")
-    parser.add_argument("--check", action="store_true", help="compare instead of writing")
-    if parser.parse_args(arguments).check:
-        return 0 if check() else 1
-    write()
-    return 0
+    return generated.main(arguments, "Write the story's files.", write, check)
 
 
 if __name__ == "__main__":

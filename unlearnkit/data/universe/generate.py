@@ -5,13 +5,13 @@ Beside TOFU's splits there are validation authors (for choosing hyper-parameters
 Run as a module it writes the files; with --check it compares them and measures what knowing only the phrasing scores.
 """
 
-import argparse
 import json
 import random
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from unlearnkit.data import generated
 from unlearnkit.data.universe import pools
 from unlearnkit.data.universe.facts import REAL_AUTHORS, WORLD_FACTS, Fact
 from unlearnkit.data.universe.phrases import LIFE, Aspect
@@ -223,16 +223,12 @@ def contents() -> dict[str, bytes]:
 
 def write(folder: Path = FILES) -> None:
     """Write every split."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in contents().items():
-        (folder / name).write_bytes(content)
+    generated.write(folder, contents())
 
 
 def differences(folder: Path = FILES) -> list[str]:
     """Names of the files that are not what the seed generates: changed, missing, or not generated at all."""
-    expected = contents()
-    found = {path.name: path.read_bytes() for path in folder.iterdir()}
-    return sorted(name for name in expected | found if expected.get(name) != found.get(name))
+    return generated.differences(folder, contents())
 
 
 def check() -> bool:
@@ -247,12 +243,7 @@ def check() -> bool:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the files, or check them; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Write the universe's files.")
-    parser.add_argument("--check", action="store_true", help="compare instead of writing, and measure the phrasing")
-    if parser.parse_args(arguments).check:
-        return 0 if check() else 1
-    write()
-    return 0
+    return generated.main(arguments, "Write the universe's files.", write, check)
 
 
 if __name__ == "__main__":
