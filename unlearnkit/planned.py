@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from unlearnkit import hub, methods, models, paths, schema
 from unlearnkit.checks import parameters
-from unlearnkit.data import benchmarks, templates, tofu
+from unlearnkit.data import benchmarks, book, templates, tofu
 from unlearnkit.errors import at
 
 # Bumped when a change of the code alters a run's numbers on purpose.
@@ -92,7 +92,7 @@ class Plan:
         return self.params.table + (f"_{self.split}" if self.split else "")
 
     @property
-    def data(self) -> tofu.Source:
+    def data(self) -> tofu.Source | book.Source:
         return source(self.params)
 
     def behind(self, keys: Iterable[str]) -> list[Run]:
@@ -121,9 +121,13 @@ def digest(content: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def source(content: schema.Params) -> tofu.Source:
+def source(content: schema.Params) -> tofu.Source | book.Source:
     """Where a table's data come from."""
     data = content.data
+    if data.benchmark == "harry_potter":
+        own = data.model_dump(exclude={"benchmark", "book"})
+        revision = hub.revision("model", data.tokenizer, None) if data.tokenizer else None
+        return book.Source(source=data.book, **own, tokenizer_revision=revision)
     return tofu.Source(data.source, hub.revision("dataset", data.source, data.revision), data.retain_authors)
 
 

@@ -2,6 +2,7 @@
 was measured, on what data, at what scale. A method has one marker and one colour in all of them (`STYLE`).
 Importing this package does not import matplotlib."""
 
+from unlearnkit.plots.book import fq_gap_vs_accuracy
 from unlearnkit.plots.divergences import flat_beside_dpo, gradient_weights, loss_surfaces, reach_of_the_bound
 from unlearnkit.plots.fronts import fronts
 from unlearnkit.plots.needs import needs
@@ -14,6 +15,7 @@ __all__ = [
     "STYLE",
     "flat_beside_dpo",
     "forget_quality_vs_model_utility",
+    "fq_gap_vs_accuracy",
     "fronts",
     "gradient_weights",
     "loss_surfaces",
