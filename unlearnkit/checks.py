@@ -115,7 +115,7 @@ def check_rows(content: Params, references: Iterable[str], needed: dict[str, str
     for number, row in enumerate(content.rows):
         with at(f"rows.{number}"):
             if row.method in references:
-                _check_reference_row(row)
+                _check_arithmetic_row(row) if row.method in methods.ARITHMETIC else _check_reference_row(row)
             elif row.method not in known:
                 raise KitError(f"no method '{row.method}'{nearest(row.method, [*references, *known])}")
             else:
@@ -159,3 +159,10 @@ def _check_reference_row(row: RowParams) -> None:
         raise KitError(
             f"the reference row '{row.method}' has neither variants nor parameters, settings or base models of its own"
         )
+
+
+def _check_arithmetic_row(row: RowParams) -> None:
+    if row.variant != "paper" or row.setting or row.base_models:
+        raise KitError(f"the row '{row.method}' has neither variants nor settings or base models of its own")
+    if list(row.parameters) != ["alpha"]:
+        raise KitError(f"the row '{row.method}' has exactly one parameter: alpha")

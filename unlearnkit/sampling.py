@@ -83,4 +83,17 @@ def of_book(model, tokenizer, spec: dict, report: Report) -> list[dict]:
     return [*found, {"set": "perplexity", "item": how["perplexity"], "word_perplexity": measured["word_perplexity"]}]
 
 
-SAMPLES = {"tofu": of_tofu, "harry_potter": of_book}
+def of_muse(model, tokenizer, spec: dict, report: Report) -> list[dict]:
+    """Continuations of documents, few-shot answers, scores of documents. KitError: too few documents, or an overlap."""
+    from unlearnkit import evaluation_text
+
+    return evaluation_text.evaluate(
+        model,
+        tokenizer,
+        benchmarks.of(spec["data"]).evaluated(),
+        report=lambda done, total: report("evaluating", done, total),
+        **spec["evaluation"],
+    )
+
+
+SAMPLES = {"tofu": of_tofu, "harry_potter": of_book, "muse": of_muse}

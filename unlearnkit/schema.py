@@ -196,5 +196,55 @@ class Book(Params):
         return (self.data.book, self.data.general) != ("story", "story")
 
 
+class MuseData(Strict):
+    """`source`: news (the kit's own), local (below UNLEARNKIT_DATA), or a hub id with its revision. `piece_words`:
+    longer documents are trained on in pieces of so many words; null for whole documents.
+    """
+
+    benchmark: Literal["muse"]
+    source: str
+    revision: str | None
+    piece_words: Positive | None
+
+    @model_validator(mode="after")
+    def _revision(self):
+        if self.source in ("news", "local") and self.revision is not None:
+            raise ValueError("'revision' belongs to a hub id; otherwise it is null")
+        return self
+
+
+class MuseEvaluation(Strict):
+    """Lengths in tokens: of the longest prompt with its continuation, and of continuations; MUSE has 128 and 32.
+
+    `space_in_prompt`: whether a few-shot prompt ends with a space, as MUSE's does for Llama 2's vocabulary.
+    """
+
+    max_length: Positive
+    verbmem_tokens: Positive
+    knowmem_tokens: Positive
+    space_in_prompt: bool
+    tokens_per_batch: Positive
+
+
+class Muse(Params):
+    """FLAT's Table 5: documents are forgotten. `reinforce`: how the original model learns the forget set once more, for
+    Task Vector and WHP.
+    """
+
+    data: MuseData
+    reinforce: Training
+    evaluation: MuseEvaluation
+
+    @property
+    def third_party(self) -> bool:
+        return self.data.source != "news"
+
+
 # The parameters of every table.
-TABLES: dict[str, type[Table]] = {"table1": Needs, "table2": Divergences, "table3": Book, "table4": Params}
+TABLES: dict[str, type[Table]] = {
+    "table1": Needs,
+    "table2": Divergences,
+    "table3": Book,
+    "table4": Params,
+    "table5": Muse,
+}

@@ -27,6 +27,7 @@ MODULES = {
     "table2": "flat_table2",
     "table3": "flat_table3",
     "table4": "flat_table4",
+    "table5": "flat_table5",
 }
 
 
