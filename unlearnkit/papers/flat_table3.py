@@ -28,7 +28,7 @@ PARTS = {
     "completion_bleu": "BLEU",
     "fq_gap_bleu": "its gap",
     "completion_rouge_l_recall": "ROUGE-L",
-    "fq_gap_rouge_l": "its gap ",
+    "fq_gap_rouge_l": "its gap",
     "distinct_1": "distinct-1",
     "distinct_2": "distinct-2",
     "distinct_3": "distinct-3",
@@ -141,7 +141,7 @@ def mark_collapsed(drawn: list[dict]) -> list[dict]:
 
 def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
     sides = {"paper": text.published(plan), "reference": text.reference(plan), "yours": found}
-    tasks = {key: key.removeprefix("accuracy_").removeprefix("tiny_") for key in found[0] if _is_accuracy(key)}
+    tasks = {f"accuracy_{task}": task.removeprefix("tiny_") for task in plan.params.evaluation.tasks}
     parts = []
     for base_model, model in plan.params.base_models.items():
         mine = [record for record in found if record["base_model"] == base_model]
@@ -158,10 +158,6 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
     return parts
 
 
-def _is_accuracy(key: str) -> bool:
-    return key.startswith("accuracy_") and not key.endswith(("_lo", "_hi"))
-
-
 def _chance(plan: Plan) -> dict:
     """What picking answers at random scores, as one more line of the accuracies."""
     tasks = plan.params.evaluation.tasks
@@ -169,13 +165,13 @@ def _chance(plan: Plan) -> dict:
 
 
 def _behind(found: list[dict]) -> Block:
-    lines = [["", "needs", "learning rate", "steps", "unlearning"]]
+    lines = [["", "trains on", "learning rate", "steps", "unlearning"]]
     for record in found:
         seconds, rate = record.get("unlearning_seconds"), record.get("learning_rate")
         lines.append(
             [
                 record["printed_as"],
-                _needs(record),
+                _trains_on(record),
                 f"{rate:g}" if rate else "-",
                 str(record.get("steps") or "-"),
                 f"{seconds:.1f} s" if seconds else "-",
@@ -184,8 +180,8 @@ def _behind(found: list[dict]) -> Block:
     return lines
 
 
-def _needs(record: dict) -> str:
-    """The data that a method of the kit takes; "-" for reference rows and methods of the user's."""
+def _trains_on(record: dict) -> str:
+    """The parts of a method's examples; "-" for reference rows and methods of the user's."""
     if record["method"] not in methods.METHODS:
         return "-"
     return ", ".join(methods.variant(record["method"], record["variant"]).parts)
@@ -236,7 +232,9 @@ def latex(plan: Plan, found: list[dict]) -> str:
 
 def figures(result: Path, caption: str) -> dict:
     """Name -> figure, from the files of a result folder."""
-    return {"fq_gap_vs_accuracy": plots.fq_gap_vs_accuracy(results.read_rows(result), caption)}
+    rows = results.read_rows(result)
+    measured_rows = [row for row in rows if row.get("fq_gap") is not None]
+    return {"fq_gap_vs_accuracy": plots.fq_gap_vs_accuracy(rows, caption)} if measured_rows else {}
 
 
 def verdicts(found: list[dict], parameters: dict) -> list[dict]:
