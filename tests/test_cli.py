@@ -265,12 +265,12 @@ def test_only_a_finished_result_of_committed_code_becomes_the_reference(
         assert ("was made by uncommitted code; commit, then run with FRESH=1" in err) == dirty
     target = tmp_path / "reference" / "made_up" / "table4"
     assert f"copied to {target}" in out
-    assert run(capsys, "verify") == (0, "made_up/table4: ok, 14 rows recomputed from their samples\n", "")
+    assert run(capsys, "verify") == (0, "made_up/table4: ok, 14 rows checked against what is stored beside them\n", "")
     (target / "table.tex").write_text("better numbers")
     code, out, _ = run(capsys, "verify")
     assert code == 1
     assert out.splitlines() == [
-        "made_up/table4: NOT OK, 14 rows recomputed from their samples",
+        "made_up/table4: NOT OK, 14 rows checked against what is stored beside them",
         "  table.tex: missing or changed",
     ]
 
