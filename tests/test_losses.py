@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.special import lambertw
 from torch.nn.functional import cross_entropy, log_softmax
 
 from unlearnkit import losses
@@ -253,7 +254,25 @@ def numpy_flat(divergence: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         "kl": -a + np.exp(b - 1),
         "js": -(np.log(2) - np.log(1 + np.exp(-a))) + (b + np.log(1 + np.exp(-b)) - np.log(2)),
         "pearson": -a + b * b / 4 + b,
+        "reverse_kl": np.exp(-a) + b - 1,
+        "jeffreys": -a + _w(b) + 1 / _w(b) + b - 2,
+        "squared_hellinger": np.exp(-a) + np.exp(b) - 2,
+        "neyman": np.exp(-a) + 1 - 2 * np.exp(-b / 2),
     }[divergence]
+
+
+def _w(u: np.ndarray) -> np.ndarray:
+    return lambertw(np.exp(1 - u)).real
+
+
+def numpy_flat_released(divergence: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The same where the released code's g* or f* is another."""
+    return {
+        "reverse_kl": np.exp(a) - 1 - b,
+        "jeffreys": -a + b + b**2 / 4 + b**3 / 16,
+        "squared_hellinger": np.exp(a) + np.exp(-b) - 2,
+        "neyman": np.exp(a) + 1 - 2 * np.sqrt(1 - b),
+    }.get(divergence)
 
 
 def numpy_loss(name: str, forget: dict, template: dict, reference: np.ndarray) -> np.ndarray:
@@ -268,10 +287,11 @@ def numpy_loss(name: str, forget: dict, template: dict, reference: np.ndarray) -
         return -2 / 0.1 * np.log(1 / (1 + np.exp(-0.1 * margin)))
     if name == "npo":  # the paper's other form: (2/beta) log(1 + (pi_theta / pi_ref)^beta)
         return 2 / 0.1 * np.log(1 + np.exp(forget["logp"] - reference) ** 0.1)
-    divergence = name.split("_")[1]
+    divergence = name.removeprefix("flat_").removesuffix("_release")
     if name.endswith("_release"):
         a, b = (side["prob_sum"].sum() / (side["prob_sum"].size * 49) for side in (template, forget))
-        return np.full(reference.shape, numpy_flat(divergence, a, b))
+        released = numpy_flat_released(divergence, a, b)
+        return np.full(reference.shape, numpy_flat(divergence, a, b) if released is None else released)
     return numpy_flat(divergence, template["mean_prob"], forget["mean_prob"])
 
 

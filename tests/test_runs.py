@@ -176,8 +176,8 @@ def test_interrupted_models_end_in_the_same_bytes(where, row_plan, uninterrupted
 
 def test_a_finished_run_is_never_computed_again(row_plan, uninterrupted, monkeypatch):
     monkeypatch.setenv("UNLEARNKIT_LOCAL", str(uninterrupted))
-    for stage in ("_base_model", "_finetuned", "_row"):
-        monkeypatch.setattr(stages, stage, interrupt)
+    for kind in stages.STAGES:
+        monkeypatch.setitem(stages.STAGES, kind, interrupt)
     for name in ("base model", "original model", "flat_kl"):
         stages.execute(run_of(row_plan, name), interrupt)
 
@@ -313,7 +313,7 @@ def compute(run, folder, report):
     (folder / "result").write_text(str(os.getpid()))
     return {}
 
-stages._base_model = compute
+stages.STAGES["base_model"] = compute
 stages.execute(Run(**json.loads(sys.argv[1])), print)
 """
 

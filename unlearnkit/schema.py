@@ -78,7 +78,7 @@ class RowParams(Strict):
     variant: str = "paper"
     setting: Literal["selected", "paper"] | None = None
     base_models: Annotated[list[str], Field(min_length=1)] | None = None
-    parameters: dict[str, float] = {}
+    parameters: dict[str, float] = Field({})
 
 
 class Table(Strict):

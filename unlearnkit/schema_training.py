@@ -1,4 +1,4 @@
-"""What parameter files of several tables say alike: how a model is trained, how methods are, what a model is made of."""
+"""What parameter files say of training: how a model learns, how methods unlearn, what a model is made of."""
 
 from typing import Annotated, Literal
 

@@ -23,8 +23,9 @@ TASKS = tuple(
 PERPLEXITY = "wikitext"
 TINY_TASKS = tuple(f"tiny_{task}" for task in TASKS)
 TINY_PERPLEXITY = "tiny_wikitext"
-# What picking an answer at random scores. None: it depends on the question, which lm-eval's own TruthfulQA decides.
-CHANCE: dict[str, float | None] = dict(zip(TASKS, (1 / 2, 1 / 2, 1 / 4, 1 / 2, 1 / 4, 1 / 4, 1 / 4, 1 / 2, None, None)))
+# What picking an answer at random scores; in the real TruthfulQA it differs from question to question.
+CHANCE: dict[str, float] = dict.fromkeys(("boolq", "rte", "winogrande", "piqa"), 1 / 2)
+CHANCE |= dict.fromkeys(("hellaswag", "arc_challenge", "arc_easy", "openbookqa"), 1 / 4)
 CHANCE |= {f"tiny_{task}": chance for task, chance in CHANCE.items()}
 CHANCE |= {"tiny_truthfulqa_mc1": 1 / 4, "tiny_truthfulqa_mc2": 2 / 5}
 

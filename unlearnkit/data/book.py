@@ -62,9 +62,10 @@ class Source:
         """What identifies a set's content in a run's key, beside this source's own values."""
         if name not in SETS:
             raise KitError(f"no set '{name}'{nearest(name, SETS)}")
-        own = [_own_file(file) for file in GENERAL]
-        files = {"retain": [_general_file(self.general)], "pretrain": own, "texts": [*own, path(self.source)]}
-        return _hash(files.get(name, [path(self.source)]))
+        if name == "retain":
+            return _hash([_general_file(self.general)])
+        own = [_own_file(file) for file in GENERAL] if name in ("pretrain", "texts") else []
+        return _hash([*own, path(self.source)] if name != "pretrain" else own)
 
     def _tokenizer(self):
         from transformers import AutoTokenizer

@@ -9,9 +9,34 @@ import math
 from collections import Counter
 
 from unlearnkit.errors import KitError
+from unlearnkit.metrics import FLAT, RETAIN_MODEL, Metric
 from unlearnkit.metrics.tofu import rouge_l_recall
 
 Scores = dict[str, float]
+METRICS: dict[str, Metric] = {
+    metric.key: metric
+    for metric in (
+        Metric("fq_gap", "FQ Gap", "sum of the two gaps", "down", 0.0, 101.0, 0.0,
+               "distance to the model that never read the book, BLEU's and ROUGE-L's added as they are", FLAT),
+        Metric("fq_gap_bleu", "gap of BLEU", "BLEU", "down", 0.0, 100.0, 0.0,
+               "distance of the completions' mean BLEU to that model's", FLAT),
+        Metric("fq_gap_rouge_l", "gap of ROUGE-L", "recall", "down", 0.0, 1.0, 0.0,
+               "distance of the completions' mean ROUGE-L to that model's", FLAT),
+        Metric("completion_bleu", "BLEU of completions", "BLEU", "near", 0.0, 100.0, RETAIN_MODEL,
+               "mean over excerpts of sacrebleu's corpus BLEU of one completion", FLAT),
+        Metric("completion_rouge_l_recall", "ROUGE-L of completions", "recall", "near", 0.0, 1.0, RETAIN_MODEL,
+               "mean over excerpts", FLAT),
+        Metric("word_perplexity", "word perplexity (PPL)", "perplexity", "down", 1.0, math.inf, 1.0,
+               "of general text, by lm-eval", FLAT),
+        Metric("mean_accuracy", "mean zero-shot accuracy (Avg Acc)", "accuracy", "up", 0.0, 1.0, 1.0,
+               "mean of acc over the tasks, by lm-eval; TruthfulQA counts twice", FLAT),
+        *(Metric(f"distinct_{n}", f"distinct-{n}", "share", "near", 0.0, 1.0, RETAIN_MODEL,
+                 f"different runs of {n} words over all of them, all completions together", "arXiv 1510.03055")
+          for n in (1, 2, 3)),
+        Metric("token_entropy", "token entropy", "share", "near", 0.0, 1.0, RETAIN_MODEL,
+               "entropy of the words of all completions over the largest it could be", "ours"),
+    )
+}  # fmt: skip
 
 
 def bleu(reference: str, generation: str) -> float:
