@@ -16,6 +16,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # A module imports from its own line and from the lines above it.
 LAYERS = (
+    ("schema_training",),
     ("schema",),
     ("params", "hub"),
     ("data",),

@@ -4,7 +4,7 @@ Every mistake is one line with the file, the key and the nearest valid name.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from unlearnkit import methods, models, paths
@@ -18,6 +18,10 @@ REFERENCE_ROWS = {
     "retain": "Retained LLM",
     "retain_2": "Retained LLM, another seed",
 }
+NEEDED_ROWS = {
+    "retain": "forget quality is measured against",
+    "original": "what a method keeps is measured against",
+}
 HUB_ID = r"\w[\w.-]*(/\w[\w.-]*)?"
 
 
@@ -26,8 +30,8 @@ def check(content: Params, where: str) -> None:
     with at(where):
         _check_data(content)
         for name, base_model in content.base_models.items():
-            _check_base_model(f"base_models.{name}", base_model, content.data)
-        _check_rows(content)
+            check_base_model(f"base_models.{name}", base_model, _fingerprint(content.data))
+        check_rows(content, REFERENCE_ROWS, NEEDED_ROWS)
 
 
 def check_models(content: Needs, where: str) -> None:
@@ -37,7 +41,7 @@ def check_models(content: Needs, where: str) -> None:
             tofu.folder(content.data.source)
         _check_forget_split("data", content.data.forget_split, content.data)
         for name, base_model in content.base_models.items():
-            _check_base_model(f"base_models.{name}", base_model, content.data)
+            check_base_model(f"base_models.{name}", base_model, _fingerprint(content.data))
         with at("own_methods"):
             methods.known(content.own_methods)
 
@@ -79,7 +83,12 @@ def _check_forget_split(section: str, forget_split: str, data: Data) -> None:
             tofu.fingerprint(data.source, name, data.revision, data.retain_authors)
 
 
-def _check_base_model(key: str, base_model: BaseModelParams, data: Data) -> None:
+def _fingerprint(data: Data) -> Callable[[str], str]:
+    return lambda name: tofu.fingerprint(data.source, name, data.revision, data.retain_authors)
+
+
+def check_base_model(key: str, base_model: BaseModelParams, fingerprint: Callable[[str], str]) -> None:
+    """KitError: its first mistake. `fingerprint`: of a set of the table's data; it refuses one that is not there."""
     with at(f"{key}.prompt_format"):
         prompts.prompt_format(base_model.prompt_format)
     if base_model.retain_log and not paths.inside(base_model.retain_log).is_file():
@@ -90,22 +99,25 @@ def _check_base_model(key: str, base_model: BaseModelParams, data: Data) -> None
             raise KitError(f"{key}.source: '{base_model.source}' is neither a folder nor a hub id")
         return
     with at(f"{key}.scratch.pretrain_split"):
-        tofu.fingerprint(data.source, scratch.pretrain_split, data.revision, data.retain_authors)
+        fingerprint(scratch.pretrain_split)
     if scratch.finetune_mix:
         with at(f"{key}.scratch.finetune_mix"):
-            tofu.fingerprint(data.source, scratch.finetune_mix, data.revision, data.retain_authors)
+            fingerprint(scratch.finetune_mix)
 
 
-def _check_rows(content: Params) -> None:
+def check_rows(content: Params, references: Iterable[str], needed: dict[str, str]) -> None:
+    """KitError: the first mistake in the rows. `references`: rows that are no method; `needed`: those of them that must
+    be there, and why.
+    """
     with at("own_methods"):
         known = methods.known(content.own_methods)
     seen = set()
     for number, row in enumerate(content.rows):
         with at(f"rows.{number}"):
-            if row.method in REFERENCE_ROWS:
-                _check_reference_row(row)
+            if row.method in references:
+                _check_arithmetic_row(row) if row.method in methods.ARITHMETIC else _check_reference_row(row)
             elif row.method not in known:
-                raise KitError(f"no method '{row.method}'{nearest(row.method, [*REFERENCE_ROWS, *known])}")
+                raise KitError(f"no method '{row.method}'{nearest(row.method, [*references, *known])}")
             else:
                 parameters(row.method, row.variant, row.parameters, content.own_methods)
                 setting = row.setting or content.unlearn.default
@@ -120,12 +132,9 @@ def _check_rows(content: Params) -> None:
             if label in seen:
                 raise KitError(f"the row '{row.method}' ({', '.join(label[1:])}) is there twice")
             seen.add(label)
-    needed = {row.method for row in content.rows if row.base_models is None}
-    for name, why in (
-        ("retain", "forget quality is measured against"),
-        ("original", "what a method keeps is measured against"),
-    ):
-        if name not in needed:
+    there = {row.method for row in content.rows if row.base_models is None}
+    for name, why in needed.items():
+        if name not in there:
             raise KitError(f"rows: {why} the row '{name}', which is missing")
 
 
@@ -150,3 +159,10 @@ def _check_reference_row(row: RowParams) -> None:
         raise KitError(
             f"the reference row '{row.method}' has neither variants nor parameters, settings or base models of its own"
         )
+
+
+def _check_arithmetic_row(row: RowParams) -> None:
+    if row.variant != "paper" or row.setting or row.base_models:
+        raise KitError(f"the row '{row.method}' has neither variants nor settings or base models of its own")
+    if list(row.parameters) != ["alpha"]:
+        raise KitError(f"the row '{row.method}' has exactly one parameter: alpha")

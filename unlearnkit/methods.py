@@ -201,6 +201,22 @@ METHODS: dict[str, Method] = {
 }
 
 
+@dataclass(frozen=True)
+class Arithmetic:
+    """A method without a loss: a model is combined with one that learnt the forget set once more, `alpha` times."""
+
+    printed_as: str
+    source: str
+
+
+ARITHMETIC: dict[str, Arithmetic] = {
+    "task_vector": Arithmetic("Task Vector", "arXiv 2212.04089; theta - alpha * (theta_reinforced - theta)"),
+    "whp": Arithmetic(
+        "WHP", "arXiv 2310.02238, as in jaechan-repo/muse_bench 54719c5: v - alpha * ReLU(v_reinforced - v), logits"
+    ),
+}
+
+
 def known(own: str | None = None) -> dict[str, Method]:
     """The kit's methods, then those of the user's file `own`: Python with a METHODS dictionary of its own.
 

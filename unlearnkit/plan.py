@@ -96,7 +96,7 @@ def _add_row(plan: Plan, models: Models, row: schema.RowParams) -> None:
     line = Row(
         models.name,
         row.method,
-        _printed_as(content, row, shown),
+        printed_as(content, row, shown),
         (),
         row.variant,
         shown,
@@ -120,7 +120,8 @@ def _add_row(plan: Plan, models: Models, row: schema.RowParams) -> None:
     plan.rows.append(dataclasses.replace(line, draws=tuple(draws)))
 
 
-def _printed_as(content: schema.Params, row: schema.RowParams, setting: str | None) -> str:
+def printed_as(content: schema.Params, row: schema.RowParams, setting: str | None) -> str:
+    """The row's name in the table."""
     if row.method in REFERENCE_ROWS:
         return REFERENCE_ROWS[row.method]
     name = methods.known(content.own_methods)[row.method].printed_as

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from unlearnkit import hub, methods, models, paths, schema
 from unlearnkit.checks import parameters
-from unlearnkit.data import benchmarks, templates, tofu
+from unlearnkit.data import benchmarks, book, muse, templates, tofu
 from unlearnkit.errors import at
 
 # Bumped when a change of the code alters a run's numbers on purpose.
@@ -92,7 +92,7 @@ class Plan:
         return self.params.table + (f"_{self.split}" if self.split else "")
 
     @property
-    def data(self) -> tofu.Source:
+    def data(self) -> tofu.Source | book.Source | muse.Source:
         return source(self.params)
 
     def behind(self, keys: Iterable[str]) -> list[Run]:
@@ -121,9 +121,15 @@ def digest(content: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def source(content: schema.Params) -> tofu.Source:
+def source(content: schema.Params) -> tofu.Source | book.Source | muse.Source:
     """Where a table's data come from."""
     data = content.data
+    if data.benchmark == "harry_potter":
+        own = data.model_dump(exclude={"benchmark", "book"})
+        revision = hub.revision("model", data.tokenizer, None) if data.tokenizer else None
+        return book.Source(source=data.book, **own, tokenizer_revision=revision)
+    if data.benchmark == "muse":
+        return muse.Source(data.source, hub.revision("dataset", data.source, data.revision), data.piece_words)
     return tofu.Source(data.source, hub.revision("dataset", data.source, data.revision), data.retain_authors)
 
 
@@ -169,9 +175,18 @@ class Models:
             "training": self.params.finetune.model_dump(),
             "seed": seed,
         }
-        needs = (base["run"],) if "run" in base else ()
+        return self.trained(spec, label, seed)
+
+    def reinforced(self, start: dict, sets: list[str], training: dict, seed: int) -> dict:
+        """A model that has learnt these sets once more."""
+        spec = {**self.shared, "start": start, "splits": sets, "training": training, "seed": seed}
+        return self.trained(spec, "reinforced", seed)
+
+    def trained(self, spec: dict, label: str, seed: int) -> dict:
+        """A fine-tuned model as its spec says."""
+        needs = (spec["start"]["run"],) if "run" in spec["start"] else ()
         name = f"{self.name}/{label} model{self.of_seed(seed)}"
-        return {"run": self.plan.add("finetuned", name, spec, splits, needs).key}
+        return {"run": self.plan.add("finetuned", name, spec, spec["splits"], needs).key}
 
     def of_seed(self, seed: int) -> str:
         """What tells the runs of several seeds apart in their names."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from unlearnkit.data import benchmarks, tofu
+from unlearnkit.data import benchmarks, book, tofu
 from unlearnkit.data.prompts import prompt_format
 
 # report(stage, done, total)
@@ -62,4 +62,38 @@ def point(samples: list[dict]) -> dict:
     return found
 
 
-SAMPLES = {"tofu": of_tofu}
+def of_book(model, tokenizer, spec: dict, report: Report) -> list[dict]:
+    """Completions of a book's excerpts (set `forget`), how diverse they are (`diversity`), the accuracy of every
+    zero-shot task (`zeroshot`) and the word perplexity (`perplexity`). KitError: an excerpt longer than the window.
+    """
+    from unlearnkit import evaluation, zeroshot
+    from unlearnkit.metrics.book import bleu, diversity
+
+    how, rows = spec["evaluation"], benchmarks.of(spec["data"]).rows("forget")
+    book.check_window(rows, tokenizer, how["max_length"], how["max_new_tokens"])
+    asked = [evaluation.Question("forget", row["question"], (("answer", row["answer"]),)) for row in rows]
+    found = sample(model, tokenizer, spec, asked, True, report)
+    said = [one["generation"] for one in found]
+    found = [one | {"bleu": bleu(one["reference"], one["generation"])} for one in found]
+    found.append({"set": "diversity", **diversity(said)})
+    report("zero-shot tasks", 0, len(how["tasks"]))
+    folder = zeroshot.task_folder(how["task_files"])
+    measured = zeroshot.evaluate(model, tokenizer, how["tasks"], how["perplexity"], folder, how["batch_size"])
+    found += [{"set": "zeroshot", "item": task, "accuracy": value} for task, value in measured["accuracy"].items()]
+    return [*found, {"set": "perplexity", "item": how["perplexity"], "word_perplexity": measured["word_perplexity"]}]
+
+
+def of_muse(model, tokenizer, spec: dict, report: Report) -> list[dict]:
+    """Continuations of documents, few-shot answers, scores of documents. KitError: too few documents, or an overlap."""
+    from unlearnkit import evaluation_text
+
+    return evaluation_text.evaluate(
+        model,
+        tokenizer,
+        benchmarks.of(spec["data"]).evaluated(),
+        report=lambda done, total: report("evaluating", done, total),
+        **spec["evaluation"],
+    )
+
+
+SAMPLES = {"tofu": of_tofu, "harry_potter": of_book, "muse": of_muse}

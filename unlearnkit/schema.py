@@ -2,16 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Positive = Annotated[int, Field(gt=0)]
-NotNegative = Annotated[int, Field(ge=0)]
-
-
-class Strict(BaseModel):
-    """No unknown keys, no missing keys, no conversions, no changes afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+from unlearnkit.schema_training import NotNegative, Positive, Scratch, Settings, Strict, Training
 
 
 class Data(Strict):
@@ -33,109 +26,6 @@ class Data(Strict):
         if self.source in ("universe", "local") and self.revision is not None:
             raise ValueError("'revision' belongs to a hub id; otherwise it is null")
         return self
-
-
-class Optimisation(Strict):
-    """What all training takes: `epochs` over the data or `steps` (optimiser updates).
-
-    The effective batch is batch_size * gradient_accumulation_steps examples (per device). Lengths are in tokens.
-    """
-
-    learning_rate: Annotated[float, Field(gt=0)]
-    epochs: Annotated[float, Field(gt=0)] | None
-    steps: Positive | None
-    batch_size: Positive
-    gradient_accumulation_steps: Positive
-    schedule: Literal["linear", "cosine", "constant_with_warmup"]
-    warmup_steps: NotNegative
-    optimizer: Literal["adamw_torch", "adamw_torch_fused", "paged_adamw_32bit"]
-    adam_beta2: Annotated[float, Field(gt=0, lt=1)]
-    weight_decay: Annotated[float, Field(ge=0)]
-    max_grad_norm: Annotated[float, Field(gt=0)] | None
-    precision: Literal["float32", "bfloat16"]
-    gradient_checkpointing: bool
-    max_length: Positive
-    save_steps: Positive | None
-
-
-class Training(Optimisation):
-    """How a model is trained: one of `epochs` and `steps` is given, the other is null."""
-
-    @model_validator(mode="after")
-    def _one_length(self):
-        if (self.epochs is None) == (self.steps is None):
-            raise ValueError("give either 'epochs' or 'steps' and set the other to null")
-        return self
-
-
-class LoRA(Strict):
-    """Low-rank adapters on the modules of these names; merged into the weights when unlearning ends."""
-
-    rank: Positive
-    alpha: Annotated[float, Field(gt=0)]
-    target_modules: Annotated[list[str], Field(min_length=1)]
-
-
-class Unlearning(Optimisation):
-    """How a method is trained. `learning_rate: as_finetune` takes the base model's; `lora: null` trains all weights.
-
-    `Settings`, which knows the name of the setting, looks at the lengths.
-    `trajectory_every`: measure on the way after so many optimiser steps; null for never.
-    """
-
-    learning_rate: Annotated[float, Field(gt=0)] | Literal["as_finetune"] | None
-    lora: LoRA | None
-    trajectory_every: Positive | None
-
-
-class Settings(Strict):
-    """The ways in which a table's methods are trained; a row without a `setting` of its own takes `default`.
-
-    selected: learning rate and steps come, for each base model and method, from the selection beside the parameter
-    file. paper: as given, one for all methods.
-    """
-
-    default: Literal["selected", "paper"]
-    selected: Unlearning | None
-    paper: Unlearning | None
-
-    @model_validator(mode="after")
-    def _complete(self):
-        if getattr(self, self.default) is None:
-            raise ValueError(f"the default setting '{self.default}' is null")
-        if self.selected:
-            given = [self.selected.learning_rate, self.selected.epochs, self.selected.steps]
-            if any(value is not None for value in given):
-                raise ValueError("the selection decides; set selected.learning_rate, epochs and steps to null")
-            if self.selected.schedule != "constant_with_warmup":
-                raise ValueError("selected.schedule: the selection over steps needs 'constant_with_warmup'")
-        if self.paper and self.paper.learning_rate is None:
-            raise ValueError("paper.learning_rate is null")
-        if self.paper and (self.paper.epochs is None) == (self.paper.steps is None):
-            raise ValueError("paper: give either 'epochs' or 'steps' and set the other to null")
-        return self
-
-
-class Architecture(Strict):
-    """A small model of a real family; sizes in units of a Llama's transformers configuration, whatever the family."""
-
-    family: Literal["llama", "opt", "phi"]
-    vocab_size: Positive
-    hidden_size: Positive
-    intermediate_size: Positive
-    num_hidden_layers: Positive
-    num_attention_heads: Positive
-    max_position_embeddings: Positive
-    tie_word_embeddings: bool
-
-
-class Scratch(Strict):
-    """A base model of the kit's own: architecture, pre-training, and the general text mixed into fine-tuning."""
-
-    architecture: Architecture
-    pretrain_split: str
-    pretrain: Training
-    finetune_mix: str | None
 
 
 class BaseModelParams(Strict):
@@ -188,7 +78,7 @@ class RowParams(Strict):
     variant: str = "paper"
     setting: Literal["selected", "paper"] | None = None
     base_models: Annotated[list[str], Field(min_length=1)] | None = None
-    parameters: dict[str, float] = {}
+    parameters: dict[str, float] = Field({})
 
 
 class Table(Strict):
@@ -260,5 +150,101 @@ class Needs(Table):
         return self.data.source != "universe"
 
 
+class BookData(Strict):
+    """`book`: `story`, the kit's own, or a text file of the user's. `general`: `story`, or a text file, one document a
+    line: the retain data of methods that take some. Lengths are in `unit`; tokens are those of `tokenizer`.
+
+    `count`: excerpts, evenly spread over the book; null for all. `repeat`: how often an epoch of fine-tuning reads one.
+    """
+
+    benchmark: Literal["harry_potter"]
+    book: str
+    general: str
+    unit: Literal["tokens", "words"]
+    tokenizer: str | None
+    excerpt_length: Positive
+    prompt_length: Positive
+    count: Positive | None
+    repeat: Positive
+
+    @model_validator(mode="after")
+    def _lengths(self):
+        if (self.unit == "tokens") != (self.tokenizer is not None):
+            raise ValueError("'tokenizer' belongs to 'unit: tokens'; otherwise it is null")
+        if self.prompt_length >= self.excerpt_length:
+            raise ValueError("prompt_length: a prompt is shorter than its excerpt")
+        return self
+
+
+class BookEvaluation(Evaluation):
+    """`tasks`, `perplexity`: tasks of lm-eval, or of `task_files`: `story`, the kit's own, or a folder."""
+
+    tasks: Annotated[list[str], Field(min_length=1)]
+    perplexity: str
+    task_files: str | None
+    batch_size: Positive
+
+
+class Book(Params):
+    """FLAT's Table 3: a book is forgotten."""
+
+    data: BookData
+    evaluation: BookEvaluation
+
+    @property
+    def third_party(self) -> bool:
+        return (self.data.book, self.data.general) != ("story", "story")
+
+
+class MuseData(Strict):
+    """`source`: news (the kit's own), local (below UNLEARNKIT_DATA), or a hub id with its revision. `piece_words`:
+    longer documents are trained on in pieces of so many words; null for whole documents.
+    """
+
+    benchmark: Literal["muse"]
+    source: str
+    revision: str | None
+    piece_words: Positive | None
+
+    @model_validator(mode="after")
+    def _revision(self):
+        if self.source in ("news", "local") and self.revision is not None:
+            raise ValueError("'revision' belongs to a hub id; otherwise it is null")
+        return self
+
+
+class MuseEvaluation(Strict):
+    """Lengths in tokens: of the longest prompt with its continuation, and of continuations; MUSE has 128 and 32.
+
+    `space_in_prompt`: whether a few-shot prompt ends with a space, as MUSE's does for Llama 2's vocabulary.
+    """
+
+    max_length: Positive
+    verbmem_tokens: Positive
+    knowmem_tokens: Positive
+    space_in_prompt: bool
+    tokens_per_batch: Positive
+
+
+class Muse(Params):
+    """FLAT's Table 5: documents are forgotten. `reinforce`: how the original model learns the forget set once more, for
+    Task Vector and WHP.
+    """
+
+    data: MuseData
+    reinforce: Training
+    evaluation: MuseEvaluation
+
+    @property
+    def third_party(self) -> bool:
+        return self.data.source != "news"
+
+
 # The parameters of every table.
-TABLES: dict[str, type[Table]] = {"table1": Needs, "table2": Divergences, "table4": Params}
+TABLES: dict[str, type[Table]] = {
+    "table1": Needs,
+    "table2": Divergences,
+    "table3": Book,
+    "table4": Params,
+    "table5": Muse,
+}

@@ -112,6 +112,8 @@ def _row(run: Run, folder: Path, report: Report) -> dict:
     checkpoint = folder / "checkpoint"
     if spec["unlearn"] is None:
         model, tokenizer = start_model(spec["start"])
+        if "combine" in spec:
+            model = _combined(model, spec["combine"])
     elif checkpoint.is_dir():  # unlearning was complete, the samples were not
         model, tokenizer = models.load(checkpoint)
         model = _placed(model)
@@ -125,6 +127,18 @@ def _row(run: Run, folder: Path, report: Report) -> dict:
         samples = sampling.SAMPLES[benchmarks.of(spec["data"]).benchmark](model, tokenizer, spec, report)
         runs.write_samples(folder / "samples.jsonl.gz", samples)
     return facts | {"evaluation_seconds": round(time.perf_counter() - started, 2)}
+
+
+def _combined(model, how: dict):
+    """A method of `methods.ARITHMETIC`: the model and one that learnt the forget set once more make one."""
+    from unlearnkit import decoding
+    from unlearnkit.training import task_vector
+
+    reinforced, _ = start_model({"run": how["reinforced"]})
+    if how["rule"] == "task_vector":
+        task_vector.subtract(model, reinforced, how["alpha"])
+        return model
+    return decoding.pair(model, reinforced, how["rule"], alpha=how["alpha"])
 
 
 def _retain_pool(spec: dict, name: str) -> list[dict]:

@@ -5,6 +5,7 @@ A draw is one seed of a row. A record is a row: the median over its draws, and t
 
 import csv
 import statistics
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -115,7 +116,11 @@ def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
     `status`: ok; collapsed (retain ROUGE-L below half the original's of that seed: wins nothing); stale (made by other
     code); failed; missing.
     """
-    return mark_collapsed([_draw(plan, row, draw, failed) for row in plan.rows for draw in row.draws])
+
+    def measure(samples: list[dict], retain: list[dict] | None) -> dict:
+        return metrics(samples, retain, plan.params.data.retain_pool)
+
+    return mark_collapsed([draw_record(plan, row, draw, failed, measure) for row in plan.rows for draw in row.draws])
 
 
 def mark_collapsed(drawn: list[dict]) -> list[dict]:
@@ -130,7 +135,8 @@ def mark_collapsed(drawn: list[dict]) -> list[dict]:
     return found
 
 
-def _draw(plan: Plan, row: Row, draw: Draw, failed: dict[str, str]) -> dict:
+def draw_record(plan: Plan, row: Row, draw: Draw, failed: dict[str, str], measure: Callable) -> dict:
+    """One draw, with what `measure(samples, retain samples or None)` finds."""
     record = {
         "row": row.name,
         "base_model": row.base_model,
@@ -152,7 +158,7 @@ def _draw(plan: Plan, row: Row, draw: Draw, failed: dict[str, str]) -> dict:
         manifest = runs.manifest(run)
         stale = any(runs.is_stale(needed) for needed in plan.behind([draw.run]))
     samples = draw_samples(plan, row, draw)
-    found = metrics(samples, retain_samples(plan, row, draw), plan.params.data.retain_pool)
+    found = measure(samples, retain_samples(plan, row, draw))
     return record | {
         "status": "stale" if stale else "ok",
         "reason": "made by other code of the kit; FRESH=1 recomputes it" if stale else None,

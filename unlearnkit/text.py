@@ -3,6 +3,8 @@
 A block is the head and the lines of one small table; `markdown` writes them all.
 """
 
+import math
+
 from unlearnkit import paths, tables
 from unlearnkit.captions import caption
 from unlearnkit.metrics.tofu import ks_level
@@ -51,7 +53,7 @@ def _value(record: dict, metric: str) -> float | None:
 def number(value: float | None, digits: int) -> str:
     if value is None:
         return "-"
-    if value != 0 and abs(value) < 10**-digits:
+    if (value != 0 and abs(value) < 10**-digits) or 1e6 <= abs(value) < math.inf:
         return f"{value:.1e}"
     return f"{value:.{digits}f}"
 
@@ -70,25 +72,26 @@ def of(found: list[dict], base_model: str, variant: str | None = "paper", settin
 def comparison(plan: Plan, found: list[dict]) -> Block:
     """The columns that the paper prints: per metric paper, reference, yours."""
     sides = {"paper": published(plan), "reference": reference(plan), "yours": found}
-    return _side_by_side(found, sides)
+    return side_by_side(found, sides)
 
 
 def paper_and_reference(plan: Plan) -> str:
     """The table in README: what the paper prints beside the committed reference run, first base model."""
     found = of(reference(plan), next(iter(plan.params.base_models)))
-    return "\n".join(_markdown_table(_side_by_side(found, {"paper": published(plan), "reference": found})))
+    return "\n".join(_markdown_table(side_by_side(found, {"paper": published(plan), "reference": found})))
 
 
-def _side_by_side(found: list[dict], sides: dict[str, list[dict]]) -> Block:
+def side_by_side(found: list[dict], sides: dict[str, list[dict]], printed: tuple = PRINTED) -> Block:
+    """The rows of `found`, each printed column once a side; sides without rows are left out."""
     sides = {name: rows for name, rows in sides.items() if rows}
-    lines = [["", *(f"{head}: {' / '.join(sides)}" for _, head, _ in PRINTED)]]
+    lines = [["", *(f"{head}: {' / '.join(sides)}" for _, head, _ in printed)]]
     for record in found:
         same = [match(rows, record) for rows in sides.values()]
         cells = []
-        for metric, _, digits in PRINTED:
+        for metric, _, digits in printed:
             values = [number(_value(other, metric), digits).rjust(7) for other in same]
             cells.append(" / ".join(values))
-        lines.append([_label(record), *cells])
+        lines.append([label(record), *cells])
     return lines
 
 
@@ -109,7 +112,7 @@ def questions(plan: Plan, found: list[dict]) -> Block:
         ]
         lines.append(
             [
-                _label(record),
+                label(record),
                 " / ".join("-" if k is None else str(k) for k in ks),
                 " / ".join(behind),
                 number(record.get("forget_quality_clustered_p"), 3),
@@ -138,7 +141,7 @@ def behind(plan: Plan, found: list[dict]) -> Block:
         groups = [number(record.get(f"retain_{g}_rouge_l_recall"), 3) for g in ("touched", "untouched")]
         lines.append(
             [
-                _label(record),
+                label(record),
                 number(record.get("forget_rouge_l_gap"), 4),
                 f"{part} {number(record.get('model_utility_smallest_part_value'), 2)}" if part else "-",
                 *([" / ".join(groups)] if touched else []),
@@ -150,15 +153,15 @@ def behind(plan: Plan, found: list[dict]) -> Block:
     return lines
 
 
-def over_seeds(found: list[dict]) -> Block:
+def over_seeds(found: list[dict], printed: tuple = PRINTED) -> Block:
     """Median and range of the printed columns."""
-    lines = [["", *(head for _, head, _ in PRINTED)]]
+    lines = [["", *(head for _, head, _ in printed)]]
     for record in found:
         cells = []
-        for metric, _, digits in PRINTED:
+        for metric, _, digits in printed:
             low, high = (number(record.get(f"{metric}_{end}"), digits) for end in ("lo", "hi"))
             cells.append(f"{number(record.get(metric), digits)} [{low}, {high}]")
-        lines.append([_label(record), *cells])
+        lines.append([label(record), *cells])
     return lines
 
 
@@ -166,7 +169,7 @@ def variants(found: list[dict], base_model: str) -> Block:
     """The release's form beside the paper's, same learning rate and steps: what the difference does."""
     paper_form = of(found, base_model)
     released = of(found, base_model, variant=None)
-    return _side_by_side(
+    return side_by_side(
         released,
         {
             "paper's form": [record | {"variant": "release"} for record in paper_form],
@@ -182,7 +185,8 @@ def release_effects(plan: Plan) -> str:
     return "\n\n".join("\n".join(_markdown_table(variants(found, name))) for name in names)
 
 
-def _label(record: dict) -> str:
+def label(record: dict) -> str:
+    """The row's name, with its status where it is not ok."""
     status = "" if record["status"] == "ok" else f" ({record['status']})"
     return f"{record['printed_as']}{status}"
 
@@ -203,7 +207,7 @@ def _markdown_table(lines: Block) -> list[str]:
 
 def fractions(plan: Plan, found: list[dict], others: dict[str, list[dict]]) -> Block:
     """The larger forget sets (`others`: split -> its table) beside this one; the paper prints the smallest alone."""
-    return _side_by_side(found, {plan.params.data.forget_split: found} | others)
+    return side_by_side(found, {plan.params.data.forget_split: found} | others)
 
 
 def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
@@ -250,6 +254,6 @@ def latex(plan: Plan, found: list[dict]) -> str:
         lines += [r"\midrule", rf"\multicolumn{{{1 + len(PRINTED)}}}{{l}}{{{model.printed_as}: {base_model}}} \\"]
         for record in of(found, base_model):
             cells = [number(record.get(metric), digits) for metric, _, digits in PRINTED]
-            lines.append(f"{_label(record)} & " + " & ".join(cells) + r" \\")
+            lines.append(f"{label(record)} & " + " & ".join(cells) + r" \\")
     notes = ["% " + line for line in caption(plan, found)]
     return "\n".join([*notes, *lines, r"\bottomrule", r"\end{tabular}", ""])

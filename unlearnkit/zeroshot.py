@@ -5,9 +5,11 @@ data/story/tasks. The code that runs is lm-eval's either way.
 """
 
 import contextlib
+import hashlib
 import io
 import logging
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from unlearnkit.errors import KitError, nearest
@@ -21,10 +23,44 @@ TASKS = tuple(
 PERPLEXITY = "wikitext"
 TINY_TASKS = tuple(f"tiny_{task}" for task in TASKS)
 TINY_PERPLEXITY = "tiny_wikitext"
+# What picking an answer at random scores; in the real TruthfulQA it differs from question to question.
+CHANCE: dict[str, float] = dict.fromkeys(("boolq", "rte", "winogrande", "piqa"), 1 / 2)
+CHANCE |= dict.fromkeys(("hellaswag", "arc_challenge", "arc_easy", "openbookqa"), 1 / 4)
+CHANCE |= {f"tiny_{task}": chance for task, chance in CHANCE.items()}
+CHANCE |= {"tiny_truthfulqa_mc1": 1 / 4, "tiny_truthfulqa_mc2": 2 / 5}
+
+
+def task_folder(name: str | None) -> Path | None:
+    """Where the task files are: `story`, the kit's own; another folder; None for lm-eval's. KitError: no folder."""
+    if name is None or name == "story":
+        return OWN if name else None
+    if not Path(name).is_dir():
+        raise KitError(f"there is no folder '{name}'; name one with task files, 'story', or null for lm-eval's own")
+    return Path(name)
+
+
+def check_files(names: Sequence[str], folder: Path | None) -> None:
+    """KitError: a task that has no file in the folder. What the files say is lm-eval's to judge, when they are run."""
+    for name in names if folder else ():
+        if not (folder / f"{name}.yaml").is_file():
+            raise KitError(
+                f"{folder}: no task file {name}.yaml{nearest(name, [p.stem for p in folder.glob('*.yaml')])}"
+            )
+
+
+def fingerprint(folder: Path | None) -> str | None:
+    """What identifies task files in a run's key: a hash of them; of the kit's own also of their data."""
+    if folder is None:
+        return None
+    content = hashlib.sha256()
+    for file in sorted([*folder.glob("*.*"), *(folder.parent.glob("files/*.json") if folder == OWN else ())]):
+        if file.suffix in (".yaml", ".py", ".json"):
+            content.update(file.name.encode() + b"\0" + file.read_bytes())
+    return content.hexdigest()[:16]
 
 
 def evaluate(
-    model, tokenizer, tasks: tuple[str, ...], perplexity: str, folder: Path | None, batch_size: int
+    model, tokenizer, tasks: Sequence[str], perplexity: str, folder: Path | None, batch_size: int
 ) -> dict[str, object]:
     """`accuracy`: task -> acc (not acc_norm); `mean_accuracy` over `tasks` of them; `word_perplexity`.
 
@@ -66,13 +102,10 @@ def _load(names: tuple[str, ...], folder: Path | None) -> dict:
     """Task objects by name."""
     from lm_eval.tasks import TaskManager
 
+    check_files(names, folder)
     manager = TaskManager(include_path=folder, include_defaults=folder is None)
     loaded = {}
     for name in names:
-        if folder is not None and not (folder / f"{name}.yaml").is_file():
-            raise KitError(
-                f"{folder}: no task file {name}.yaml{nearest(name, [p.stem for p in folder.glob('*.yaml')])}"
-            )
         if folder is None and name not in manager.all_subtasks:
             raise KitError(f"lm-eval has no task '{name}'{nearest(name, manager.all_subtasks)}")
         try:
@@ -92,6 +125,8 @@ def _measured(harness, name: str, task, metric: str, folder: Path | None) -> flo
 
     try:
         results = evaluator.evaluate(harness, {"tasks": {name: task}}, bootstrap_iters=0, log_samples=False)["results"]
+    except OverflowError:  # a perplexity above the largest number
+        return math.inf
     except Exception as error:
         raise KitError(f"{_place(name, folder)}: lm-eval cannot run the task: {_reason(error)}") from error
     found = results[name]

@@ -8,13 +8,72 @@ Source: FLAT (arXiv 2410.11143), section on copyrighted text; prompts of 200 tok
 """
 
 import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
-from unlearnkit.errors import KitError
+from unlearnkit.errors import KitError, nearest
 
 STORY = Path(__file__).parent / "story" / "files" / "story.txt"
+GENERAL = ("encyclopedia", "skills")  # what a base model from scratch has read; the first is the retain data
 Unit = Literal["tokens", "words"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A book, and the general text beside it. `source`, `general`: `story` or the path of a text file.
+
+    Sets: `book`, the excerpts as documents, each `repeat` times; `forget`, the same as prompts and completions;
+    `retain`, documents of the general text; `pretrain`, all documents of the kit's own; `texts`, everything, plain.
+    `tokenizer`: a hub id or a folder, where `unit` is tokens: all models of a table are asked the same prompts.
+    """
+
+    benchmark: ClassVar[str] = "harry_potter"
+    source: str
+    general: str
+    unit: Unit
+    excerpt_length: int
+    prompt_length: int
+    count: int | None
+    repeat: int
+    tokenizer: str | None = None
+    tokenizer_revision: str | None = None
+
+    def load(self, name: str) -> list[dict]:
+        return self.rows(name)
+
+    def rows(self, name: str) -> list[dict]:
+        """KitError: no such set, or the book does not give what is asked for."""
+        if name not in SETS:
+            raise KitError(f"no set '{name}'{nearest(name, SETS)}")
+        if name == "texts":
+            return [{"text": text} for text in (*_own(GENERAL), load(self.source))]
+        if name in ("retain", "pretrain"):
+            return [document(text) for text in (_own(GENERAL) if name == "pretrain" else general(self.general))]
+        tokenizer = self._tokenizer() if self.unit == "tokens" else None
+        pieces = excerpts(load(self.source), self.excerpt_length, self.unit, tokenizer, self.count)
+        if name == "forget":
+            return pairs(pieces, self.prompt_length, self.unit, tokenizer)
+        return [document(piece) for piece in pieces] * self.repeat
+
+    def fingerprint(self, name: str) -> str:
+        """What identifies a set's content in a run's key, beside this source's own values."""
+        if name not in SETS:
+            raise KitError(f"no set '{name}'{nearest(name, SETS)}")
+        if name == "retain":
+            return _hash([_general_file(self.general)])
+        own = [_own_file(file) for file in GENERAL] if name in ("pretrain", "texts") else []
+        return _hash([*own, path(self.source)] if name != "pretrain" else own)
+
+    def _tokenizer(self):
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer.from_pretrained(self.tokenizer, revision=self.tokenizer_revision)
+
+
+SETS = ("book", "forget", "retain", "pretrain", "texts")
 
 
 def path(source: str) -> Path:
@@ -44,7 +103,45 @@ def load(source: str) -> str:
 
 def fingerprint(source: str) -> str:
     """What identifies the book in a run's key: a hash of its file."""
-    return hashlib.sha256(path(source).read_bytes()).hexdigest()[:16]
+    return _hash([path(source)])
+
+
+def general(source: str) -> list[str]:
+    """The documents of the retain data. KitError: no file, or none in it."""
+    if source == "story":
+        return list(_own(GENERAL[:1]))
+    found = [line for line in _general_file(source).read_text(encoding="utf-8").splitlines() if line.strip()]
+    if not found:
+        raise KitError(f"data.general: {source} is empty")
+    return found
+
+
+def _general_file(source: str) -> Path:
+    if source == "story":
+        return _own_file(GENERAL[0])
+    found = Path(source).expanduser()
+    if not found.is_file():
+        raise KitError(
+            f"data.general: there is no file '{source}'; name a text file with a document a line, or 'story'"
+        )
+    return found
+
+
+def _own_file(name: str) -> Path:
+    return STORY.with_name(f"{name}.json")
+
+
+def _own(names: Iterable[str]) -> Iterable[str]:
+    for name in names:
+        for line in _own_file(name).read_text(encoding="utf-8").splitlines():
+            yield json.loads(line)["text"]
+
+
+def _hash(files: Iterable[Path]) -> str:
+    content = hashlib.sha256()
+    for file in files:
+        content.update(file.read_bytes())
+    return content.hexdigest()[:16]
 
 
 def excerpts(text: str, length: int, unit: Unit, tokenizer=None, count: int | None = None) -> list[str]:

@@ -12,16 +12,16 @@ muse-bench/MUSE-News or muse-bench/MUSE-Books. Sets have the hub's names, "confi
   pretrain                                                texts, `news` only: what a base model from scratch has read
 
 A text set is a list of strings, any other a list of dictionaries. Texts are trained on as they are: with the prompt
-format RAW a row {"question": "", "answer": text} puts every token of the text into the loss.
+format `raw` a row {"question": "", "answer": text} puts every token of the text into the loss.
 """
 
 import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from unlearnkit import hub, paths
-from unlearnkit.data.prompts import PromptFormat
 from unlearnkit.errors import KitError, nearest
 
 NEWS = Path(__file__).parent / "news" / "files"
@@ -55,21 +55,32 @@ ASKED = (
 EVALUATED = (*ASKED, "knowmem/forget_qa_icl", "knowmem/retain_qa_icl")
 CUTS = ("\n\n", "\nQuestion", "Question:")
 FEWEST_DOCUMENTS = 100  # of each kind for PrivLeak's AUC; the benchmark has exactly so many
-RAW = PromptFormat("", "", "MUSE (arXiv 2407.06460): documents as they are")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a table's data come from: the arguments of the functions below, once."""
+    """Where a table's data come from: the arguments of the functions below, once.
 
+    `piece_words`: documents of more words are trained on in pieces of so many; None for whole documents.
+    """
+
+    benchmark: ClassVar[str] = "muse"
     source: str
     revision: str | None = None
+    piece_words: int | None = None
 
     def load(self, name: str) -> list:
         return load(self.source, name, self.revision)
 
     def fingerprint(self, name: str) -> str:
         return fingerprint(self.source, name, self.revision)
+
+    def rows(self, name: str) -> list[dict]:
+        """A set of texts as rows to be trained on. KitError: the set holds no texts."""
+        if FIELDS.get(name):
+            raise KitError(f"the set '{name}' holds no texts to be trained on")
+        pieces = [piece for text in self.load(name) for piece in _pieces(text, self.piece_words)]
+        return [{"question": "", "answer": piece} for piece in pieces]
 
     def evaluated(self) -> dict[str, list]:
         """The sets of EVALUATED, checked (`check`)."""
@@ -138,6 +149,14 @@ def check(sets: dict[str, list]) -> None:
                 f"privleak/holdout, document {number} is privleak/forget, document {known[_plain(text)]}: "
                 f"held-out documents must not be in the forget set ({text[:40]!r}...)"
             )
+
+
+def _pieces(text: str, length: int | None) -> list[str]:
+    """The text, or its pieces of `length` words where it has more; white space between words becomes one space."""
+    words = text.split()
+    if length is None or len(words) <= length:
+        return [text]
+    return [" ".join(words[start : start + length]) for start in range(0, len(words), length)]
 
 
 def _plain(text: str) -> str:

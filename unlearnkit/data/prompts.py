@@ -38,9 +38,13 @@ PROMPT_FORMATS: dict[str, PromptFormat] = {
     "continuation": PromptFormat("", " ", "FLAT, arXiv 2410.11143: completions of a book's excerpts"),
 }
 
+# Documents have no question: nothing is asked, and all of the text is in the loss.
+RAW = PromptFormat("", "", "MUSE (arXiv 2407.06460): documents as they are")
+
 
 def prompt_format(name: str) -> PromptFormat:
-    """The format of that name. KitError: no such format."""
-    if name not in PROMPT_FORMATS:
-        raise KitError(f"no prompt format '{name}'{nearest(name, PROMPT_FORMATS)}")
-    return PROMPT_FORMATS[name]
+    """The format of that name; `raw` is RAW. KitError: no such format."""
+    known = PROMPT_FORMATS | {"raw": RAW}
+    if name not in known:
+        raise KitError(f"no prompt format '{name}'{nearest(name, known)}")
+    return known[name]

@@ -9,9 +9,34 @@ import math
 from collections import Counter
 
 from unlearnkit.errors import KitError
+from unlearnkit.metrics import FLAT, RETAIN_MODEL, Metric
 from unlearnkit.metrics.tofu import rouge_l_recall
 
 Scores = dict[str, float]
+METRICS: dict[str, Metric] = {
+    metric.key: metric
+    for metric in (
+        Metric("fq_gap", "FQ Gap", "sum of the two gaps", "down", 0.0, 101.0, 0.0,
+               "distance to the model that never read the book, BLEU's and ROUGE-L's added as they are", FLAT),
+        Metric("fq_gap_bleu", "gap of BLEU", "BLEU", "down", 0.0, 100.0, 0.0,
+               "distance of the completions' mean BLEU to that model's", FLAT),
+        Metric("fq_gap_rouge_l", "gap of ROUGE-L", "recall", "down", 0.0, 1.0, 0.0,
+               "distance of the completions' mean ROUGE-L to that model's", FLAT),
+        Metric("completion_bleu", "BLEU of completions", "BLEU", "near", 0.0, 100.0, RETAIN_MODEL,
+               "mean over excerpts of sacrebleu's corpus BLEU of one completion", FLAT),
+        Metric("completion_rouge_l_recall", "ROUGE-L of completions", "recall", "near", 0.0, 1.0, RETAIN_MODEL,
+               "mean over excerpts", FLAT),
+        Metric("word_perplexity", "word perplexity (PPL)", "perplexity", "down", 1.0, math.inf, 1.0,
+               "of general text, by lm-eval", FLAT),
+        Metric("mean_accuracy", "mean zero-shot accuracy (Avg Acc)", "accuracy", "up", 0.0, 1.0, 1.0,
+               "mean of acc over the tasks, by lm-eval; TruthfulQA counts twice", FLAT),
+        *(Metric(f"distinct_{n}", f"distinct-{n}", "share", "near", 0.0, 1.0, RETAIN_MODEL,
+                 f"different runs of {n} words over all of them, all completions together", "arXiv 1510.03055")
+          for n in (1, 2, 3)),
+        Metric("token_entropy", "token entropy", "share", "near", 0.0, 1.0, RETAIN_MODEL,
+               "entropy of the words of all completions over the largest it could be", "ours"),
+    )
+}  # fmt: skip
 
 
 def bleu(reference: str, generation: str) -> float:
@@ -29,13 +54,43 @@ def scores(samples: list[dict]) -> Scores:
     if not samples:
         raise KitError("no completions to score")
     pairs = [(sample["reference"], sample["generation"]) for sample in samples]
-    generations = [generation for _, generation in pairs]
     return {
         "completion_bleu": math.fsum(bleu(*pair) for pair in pairs) / len(pairs),
         "completion_rouge_l_recall": math.fsum(rouge_l_recall(*pair) for pair in pairs) / len(pairs),
-        **{f"distinct_{n}": distinct(generations, n) for n in (1, 2, 3)},
-        "token_entropy": token_entropy(generations),
+        **diversity([generation for _, generation in pairs]),
     }
+
+
+def diversity(generations: list[str]) -> Scores:
+    """Distinct-1 to distinct-3 and token entropy of all generations together."""
+    found = {f"distinct_{n}": distinct(generations, n) for n in (1, 2, 3)}
+    return found | {"token_entropy": token_entropy(generations)}
+
+
+def book_metrics(samples: list[dict], retained: list[dict] | None) -> Scores:
+    """All metrics of one model from its stored samples; FQ Gap where those of the retained model are given.
+
+    Reads what is stored of each sample, no text: `bleu` and `rouge_l_recall` of the set forget, `accuracy` of zeroshot,
+    `word_perplexity` of perplexity, and diversity. `accuracy_<task>` are the terms of `mean_accuracy`.
+    """
+    by_set: dict[str, list[dict]] = {}
+    for sample in samples:
+        by_set.setdefault(sample["set"], []).append(sample)
+    completions = by_set["forget"]
+    found = {
+        "completion_bleu": math.fsum(one["bleu"] for one in completions) / len(completions),
+        "completion_rouge_l_recall": math.fsum(one["rouge_l_recall"] for one in completions) / len(completions),
+    }
+    accuracies = {one["item"]: one["accuracy"] for one in by_set["zeroshot"]}
+    if retained is not None:
+        found |= fq_gap(found, book_metrics(retained, None))
+    return (
+        found
+        | {"word_perplexity": by_set["perplexity"][0]["word_perplexity"]}
+        | {"mean_accuracy": math.fsum(accuracies.values()) / len(accuracies)}
+        | {f"accuracy_{task}": value for task, value in accuracies.items()}
+        | {key: value for key, value in by_set["diversity"][0].items() if key != "set"}
+    )
 
 
 def fq_gap(model: Scores, retained: Scores) -> Scores:

@@ -25,7 +25,9 @@ from unlearnkit.planned import Plan
 MODULES = {
     "table1": "flat_table1",
     "table2": "flat_table2",
+    "table3": "flat_table3",
     "table4": "flat_table4",
+    "table5": "flat_table5",
 }
 
 

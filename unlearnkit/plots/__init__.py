@@ -2,8 +2,10 @@
 was measured, on what data, at what scale. A method has one marker and one colour in all of them (`STYLE`).
 Importing this package does not import matplotlib."""
 
+from unlearnkit.plots.book import fq_gap_vs_accuracy
 from unlearnkit.plots.divergences import flat_beside_dpo, gradient_weights, loss_surfaces, reach_of_the_bound
 from unlearnkit.plots.fronts import fronts
+from unlearnkit.plots.muse import forgotten_vs_kept, privleak
 from unlearnkit.plots.needs import needs
 from unlearnkit.plots.style import STYLE, save
 from unlearnkit.plots.tradeoff import forget_quality_vs_model_utility
@@ -14,10 +16,13 @@ __all__ = [
     "STYLE",
     "flat_beside_dpo",
     "forget_quality_vs_model_utility",
+    "forgotten_vs_kept",
+    "fq_gap_vs_accuracy",
     "fronts",
     "gradient_weights",
     "loss_surfaces",
     "needs",
+    "privleak",
     "reach_of_the_bound",
     "save",
     "trajectories_over_steps",

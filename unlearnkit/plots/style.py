@@ -20,7 +20,7 @@ UPRIGHT = ((-1, -1), (1, -1), (-1, 1), (1, 1), (-1, -1))  # an hourglass
 LYING = ((-1, -1), (-1, 1), (1, -1), (1, 1), (-1, -1))
 BAR = ((-1, -0.4), (1, -0.4), (1, 0.4), (-1, 0.4), (-1, -0.4))
 
-# method -> (marker, colour). Grey: reference rows. Blue: FLAT's divergences. Orange: baselines without retain data.
+# method -> (marker, colour). Grey: reference rows. Blue: FLAT's divergences. Orange, brown: without retain data.
 # Magenta: baselines with retain data. Every marker occurs once; within a family the colours differ in lightness.
 STYLE: dict[str, tuple[Marker, str]] = {
     "base": ("X", "#8F8F8F"),
@@ -34,6 +34,8 @@ STYLE: dict[str, tuple[Marker, str]] = {
     "ga": ("<", "#D55E00"),
     "npo": (">", "#F0A202"),
     "dpo": ("d", "#8A3A00"),
+    "task_vector": ("H", "#B08A5B"),
+    "whp": ((7, 1, 0), "#6E4A1F"),
     "kl": ("P", "#DB6FB0"),
     "gd": ((4, 1, 0), "#5E0F45"),
     "po": ("h", "#C2307F"),

@@ -1,0 +1,151 @@
+"""Table 5 of FLAT: how it is planned, and what its records, marks and texts say of made-up samples."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from unlearnkit import methods, papers, params, planned, results
+from unlearnkit.data import benchmarks, muse
+from unlearnkit.errors import KitError
+from unlearnkit.papers import flat_table5
+
+FILE = Path(__file__).resolve().parent.parent / "params" / "tiny" / "table5.yaml"
+CONTENT = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+
+
+def make(**changes) -> planned.Plan:
+    return papers.make(params.parse(copy.deepcopy(CONTENT) | changes, "here"), "here")
+
+
+def run_of(plan: planned.Plan, method: str) -> planned.Run:
+    return next(plan.runs[row.draws[0].run] for row in plan.rows if row.method == method)
+
+
+def data(**changes) -> dict:
+    return CONTENT["data"] | changes
+
+
+def test_the_rows_of_the_paper_are_planned_in_its_order():
+    printed = [one["method"] for one in results.tables.read_csv(FILE.parents[2] / "results/published/flat_table5.csv")]
+    plan = make()
+    assert [row.method for row in plan.rows if row.method != "retain_2"] == printed
+    assert all(draw.retain_run == run_of(plan, "retain").key for row in plan.rows for draw in row.draws)
+
+
+def test_original_and_retain_models_differ_by_the_forget_set_alone():
+    plan = make()
+    original, retain, second = (
+        plan.runs[run_of(plan, name).spec["start"]["run"]].spec for name in ("original", "retain", "retain_2")
+    )
+    assert set(original["splits"]) - set(retain["splits"]) == {"raw/forget"}
+    assert original | {"splits": 0, "data_fingerprints": 0} == retain | {"splits": 0, "data_fingerprints": 0}
+    assert retain | {"seed": 2} == second
+
+
+def test_combined_rows_need_a_model_that_learnt_the_forget_set_once_more():
+    plan = make()
+    for method, alpha in (("task_vector", 1.0), ("whp", 4.0)):
+        run = run_of(plan, method)
+        reinforced = plan.runs[run.spec["combine"]["reinforced"]]
+        assert run.spec["combine"] == {"rule": method, "alpha": alpha, "reinforced": reinforced.key}
+        assert run.needs == (run.spec["start"]["run"], reinforced.key) and run.spec["unlearn"] is None
+        assert reinforced.kind == "finetuned" and reinforced.spec["splits"] == ["raw/forget"]
+        assert reinforced.spec["start"] == run.spec["start"] == run_of(plan, "original").spec["start"]
+    assert not methods.ARITHMETIC.keys() & methods.METHODS.keys()
+
+
+def test_a_row_reads_the_retain_data_only_if_its_method_takes_them():
+    plan = make()
+    for row in plan.rows:
+        if row.training:
+            run = plan.runs[row.draws[0].run]
+            takes = bool({"retain", "mismatch"}.intersection(run.spec["unlearn"]["parts"]))
+            assert ("raw/retain1" in run.spec["data_fingerprints"]) == takes
+            assert "raw/forget" in run.spec["data_fingerprints"]
+            assert "raw/retain2" not in run.spec["data_fingerprints"], "questions are about it: nothing trains on it"
+
+
+def test_documents_are_rows_without_a_question_in_pieces_where_a_length_is_given():
+    source = planned.source(params.parse(copy.deepcopy(CONTENT), "here"))
+    assert benchmarks.of(benchmarks.spec(source)) == source
+    rows, texts = source.rows("raw/forget"), source.load("raw/forget")
+    assert rows == [{"question": "", "answer": text} for text in texts]
+    pieces = [row["answer"].split() for row in muse.Source("news", piece_words=20).rows("raw/forget")]
+    assert max(map(len, pieces)) == 20 and len(pieces) > len(texts)
+    assert [word for piece in pieces for word in piece] == [word for text in texts for word in text.split()]
+    with pytest.raises(KitError, match="no texts to be trained on"):
+        source.rows("knowmem/forget_qa")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data": data(source="newz")}, "data.source: 'newz' is no hub id .* did you mean 'news'"),
+        ({"data": data(revision="main")}, "'revision' belongs to a hub id"),
+        ({"rows": CONTENT["rows"][1:]}, "rows: collapse is measured against the row 'original'"),
+        ({"rows": [*CONTENT["rows"], {"method": "npoo"}]}, "rows.15: no method 'npoo'; did you mean 'npo'"),
+        ({"rows": [*CONTENT["rows"][:3], {"method": "whp"}]}, "rows.3: the row 'whp' has exactly one parameter: alpha"),
+        ({"rows": [*CONTENT["rows"][:3], {"method": "whp", "variant": "release"}]}, "'whp' has neither variants"),
+        ({"rows": [*CONTENT["rows"], CONTENT["rows"][-1]]}, "the row 'flat_pearson' .* is there twice"),
+        ({"evaluation": CONTENT["evaluation"] | {"max_new_tokens": 3}}, "evaluation.*max_new_tokens"),
+    ],
+)
+def test_a_mistake_is_one_line(changes, message):
+    with pytest.raises(KitError, match=message) as raised:
+        make(**changes)
+    assert "\n" not in str(raised.value)
+
+
+def test_held_out_documents_that_are_forgotten_are_refused_at_planning(monkeypatch):
+    load = muse.load
+    monkeypatch.setattr(
+        muse, "load", lambda source, name, *more: load(source, name.replace("holdout", "forget"), *more)
+    )
+    with pytest.raises(KitError, match=r"data.source: privleak/holdout, document 1 is privleak/forget, document 1"):
+        make()
+
+
+def samples(verbmem: float, forget: float, retain: float, forget_score: float) -> list[dict]:
+    """Two answers a set, and two documents that a model likes as much as it likes held-out ones, or less."""
+    found = []
+    for name, value in (("verbmem_forget", verbmem), ("knowmem_forget", forget), ("knowmem_retain", retain)):
+        found += [{"set": name, "item": str(i), "rouge_l_f1": value} for i in range(2)]
+    for name, score in (("privleak_forget", forget_score), ("privleak_holdout", -3.0)):
+        found += [{"set": name, "item": str(i), "n_tokens": 9, "min_40_logp": score} for i in range(2)]
+    return found
+
+
+def drawn(method: str, *values: float) -> dict:
+    record = {"row": f"m/{method}", "base_model": "m", "method": method, "seed": 1, "status": "ok", "reason": None}
+    return record | flat_table5.measure(samples(*values), samples(0.2, 0.3, 0.6, -3.0))
+
+
+def test_metrics_and_intervals_of_a_draw():
+    found = drawn("original", 0.9, 0.8, 0.7, -1.0)
+    assert [found[key] for key, _, _ in flat_table5.PRINTED] == pytest.approx([90, 80, 70, -100])
+    assert (found["verbmem_forget_ci_lo"], found["privleak_auc"], found["n_forget"]) == (pytest.approx(90), 0, 2)
+    assert drawn("retain", 0.2, 0.3, 0.6, -3.0)["privleak"] == 0
+    assert "privleak" not in flat_table5.measure(samples(0.2, 0.3, 0.6, -3.0), None)
+
+
+def test_collapse_and_marks_are_judged_against_original_and_retain_model():
+    made = flat_table5.mark_collapsed(
+        [
+            drawn("original", 0.9, 0.8, 0.8, -1.0),
+            drawn("retain", 0.2, 0.3, 0.6, -3.0),
+            drawn("ga", 0.1, 0.0, 0.39, -3.0),
+            drawn("npo", 0.1, 0.3, 0.40, -3.0),
+            drawn("kl", 0.3, 0.1, 0.0, -3.0),
+        ]
+    )
+    assert [one["status"] for one in made] == ["ok", "ok", "collapsed", "ok", "collapsed"]
+    marked = {one["method"]: one for one in flat_table5.with_marks(made)}
+    keys = [f"meets_{key}" for key in flat_table5.MARKED]
+    assert not any(key in marked[name] for key in keys for name in ("original", "retain"))
+    assert [[marked[name][key] for key in keys] for name in ("ga", "npo", "kl")] == [
+        [True, True, True],
+        [True, False, True],
+        [False, True, False],
+    ]

@@ -1,0 +1,250 @@
+"""FLAT (arXiv 2410.11143), Table 5: MUSE-News. Documents are forgotten; rows are measured against a retain model."""
+
+from pathlib import Path
+
+from unlearnkit import checks, methods, paths, plots, results, runs, tables, text
+from unlearnkit.captions import unpinned
+from unlearnkit.metrics.muse import marks, muse_metrics, rouge_l_f1
+from unlearnkit.papers import measured
+from unlearnkit.papers.muse_plan import make
+from unlearnkit.planned import Plan, Run
+from unlearnkit.text import Block
+
+__all__ = ["make"]
+
+NOTEBOOK = "05_flat_table5_muse_news.ipynb"
+PRINTED = (
+    ("verbmem_forget", "VerbMem_f", 1),
+    ("knowmem_forget", "KnowMem_f", 1),
+    ("knowmem_retain", "KnowMem_r", 1),
+    ("privleak", "PrivLeak", 1),
+)
+MARKED = tuple(key for key, _, _ in PRINTED[:3])
+COLLAPSED_BELOW = 0.5
+COLLAPSED = f"KnowMem_r below {COLLAPSED_BELOW} of the original's"
+
+
+def measure(samples: list[dict], retain: list[dict] | None) -> dict:
+    """All metrics of one draw; `<key>_ci_lo`, `<key>_ci_hi`: the 95 % interval over items. PrivLeak where the retain
+    model's samples are given."""
+    if retain is None:
+        samples = [sample for sample in samples if not sample["set"].startswith("privleak")]
+    found = muse_metrics(samples, retain)
+    ends = {f"_{end}": f"_ci_{end}" for end in ("lo", "hi")}
+    renamed = {key[:-3] + ends[key[-3:]] if key[-3:] in ends else key: value for key, value in found.items()}
+    return renamed | {"n_forget": sum(1 for sample in samples if sample["set"] == "verbmem_forget")}
+
+
+def describe(plan: Plan, run: Run) -> str:
+    """A finished run's numbers in a few words."""
+    found = [(row, draw) for row in plan.rows for draw in row.draws if draw.run == run.key]
+    if not found:
+        return "done"
+    metrics = measure(tables.draw_samples(plan, *found[0]), tables.retain_samples(plan, *found[0]))
+    return "  ".join(f"{head} {text.number(metrics.get(key), digits)}" for key, head, digits in PRINTED)
+
+
+def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
+    """One dictionary per row and seed. `status`: ok, collapsed (see COLLAPSED), stale, failed or missing."""
+    drawn = [tables.draw_record(plan, row, draw, failed, measure) for row in plan.rows for draw in row.draws]
+    return mark_collapsed(drawn)
+
+
+def mark_collapsed(drawn: list[dict]) -> list[dict]:
+    """The draws, those of status ok marked as collapsed where they know less than half of the original's retain set."""
+    originals = {(one["base_model"], one["seed"]): one for one in drawn if one["method"] == "original"}
+    found = []
+    for one in drawn:
+        kept = originals.get((one["base_model"], one["seed"]), {}).get("knowmem_retain") or 0.0
+        judged = one["status"] == "ok" and one["method"] != "base"
+        fell = judged and one["knowmem_retain"] < COLLAPSED_BELOW * kept
+        found.append(one | {"status": "collapsed", "reason": COLLAPSED} if fell else one)
+    return found
+
+
+def records(plan: Plan, drawn: list[dict]) -> list[dict]:
+    """One dictionary per row: the median over its draws, and which criteria of the paper a method meets (`meets_`)."""
+    return with_marks(tables.records(plan, drawn))
+
+
+def with_marks(found: list[dict]) -> list[dict]:
+    """The records; those of methods say whether each criterion is met, against the retain model's record."""
+    retained = {one["base_model"]: one for one in found if one["method"] == "retain"}
+    marked = []
+    for one in found:
+        retain = retained.get(one["base_model"], {})
+        there = all(side.get(key) is not None for side in (one, retain) for key in MARKED)
+        if there and one["method"] not in checks.REFERENCE_ROWS:
+            one = one | {f"meets_{key}": value for key, value in marks(one, retain).items()}
+        marked.append(one)
+    return marked
+
+
+def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
+    sides = {"paper": text.published(plan), "reference": text.reference(plan), "yours": found}
+    parts = []
+    for base_model, model in plan.params.base_models.items():
+        mine = [record for record in found if record["base_model"] == base_model]
+        parts += [
+            (f"{base_model} (in the paper: {model.printed_as})", text.side_by_side(mine, sides, PRINTED)),
+            (f"{base_model}: 95 % intervals over items", _intervals(mine)),
+            (f"{base_model}: the paper's criteria, met or not", _marks(mine)),
+            (f"{base_model}: what stands behind it", _behind(plan, mine)),
+        ]
+        if len(plan.params.seeds) > 1:
+            seeds = len(plan.params.seeds)
+            parts.append((f"{base_model}: median and range over {seeds} seeds", text.over_seeds(mine, PRINTED)))
+    return parts
+
+
+def _intervals(found: list[dict]) -> Block:
+    columns = (*PRINTED, ("privleak_auc", "AUC", 3))
+    lines = [["", *(head for _, head, _ in columns)]]
+    for record in found:
+        cells = []
+        for key, _, digits in columns:
+            value, low, high = (text.number(record.get(name), digits) for name in (key, f"{key}_ci_lo", f"{key}_ci_hi"))
+            cells.append(f"{value} [{low}, {high}]")
+        lines.append([text.label(record), *cells])
+    return lines
+
+
+def _marks(found: list[dict]) -> Block:
+    printed = {
+        (one["method"], one["metric"]): one["mark"] == "satisfied"
+        for one in tables.read_csv(paths.results("published") / "flat_table5_marks.csv")
+    }
+    lines = [["", *(f"{head}: paper / yours" for _, head, _ in PRINTED[:3])]]
+    for record in found:
+        if record["method"] in checks.REFERENCE_ROWS:
+            continue
+        both = [(printed.get((record["method"], key)), record.get(f"meets_{key}")) for key in MARKED]
+        lines.append([text.label(record), *(" / ".join(map(measured.cell, pair)) for pair in both)])
+    return lines
+
+
+def _behind(plan: Plan, found: list[dict]) -> Block:
+    alphas = {row.method: row.parameters["alpha"] for row in plan.params.rows if row.method in methods.ARITHMETIC}
+    lines = [["", "needs", "learning rate", "alpha", "steps", "unlearning"]]
+    for record in found:
+        method, seconds, rate = record["method"], record.get("unlearning_seconds"), record.get("learning_rate")
+        needs = "-"
+        if method in methods.METHODS:
+            needs = ", ".join(methods.variant(method, record["variant"]).parts)
+        elif method in methods.ARITHMETIC:
+            needs = "forget, a reinforced model"
+        lines.append(
+            [
+                text.label(record),
+                needs,
+                f"{rate:g}" if rate else "-",
+                f"{alphas[method]:g}" if method in alphas else "-",
+                str(record.get("steps") or "-"),
+                f"{seconds:.1f} s" if seconds else "-",
+            ]
+        )
+    return lines
+
+
+def caption(plan: Plan, found: list[dict]) -> list[str]:
+    data, how, seeds = plan.params.data, plan.params.evaluation, plan.params.seeds
+    origin = {"news": "the kit's own news", "local": "a local copy of MUSE-News"}.get(data.source, data.source)
+    drawn = "one seed" if len(seeds) == 1 else f"{len(seeds)} seeds, the (lower) median of each column"
+    lines = [
+        f"Profile {plan.params.profile}: {origin}; continuations of at most {how.verbmem_tokens} tokens, few-shot "
+        f"answers of at most {how.knowmem_tokens}; every row: {drawn}."
+    ]
+    if not plan.params.paper_scale:
+        lines.append("Not the paper's scale, model or documents: what carries over is how the methods behave.")
+    for record in found:
+        if record["method"] == "retain" and record.get("verbmem_forget") is not None:
+            values = " and ".join(f"{head} {text.number(record[key], 1)}" for key, head, _ in PRINTED[:2])
+            lines.append(
+                f"The retain model of {record['base_model']} never saw the forget set and scores {values}: so much "
+                "comes from knowing how such texts go. A lower value is not better forgetting."
+            )
+    lines += [
+        "VerbMem, KnowMem: 100 times the mean ROUGE-L F1. PrivLeak: 100 (AUC - AUC of the retain model) / that AUC; "
+        "AUC as in MUSE's code: the probability that a held-out document looks more like training data than a "
+        "forgotten one, by Min-40 %. -100: all of it is still known; above 0: noticed because it was unlearned.",
+        "The retain model's AUC is measured here, on the same documents, and not taken from MUSE's constants (0.4772 "
+        "for News). Intervals: bootstrap over questions and documents, 95 %; none of the training seed is in them.",
+        "Criteria: VerbMem_f and KnowMem_f below the retain model's, KnowMem_r above zero; a single right word is "
+        "enough for the last. PrivLeak has none.",
+        "Documents have no question: template responses follow an empty prompt, and Mismatch, whose random answer is a "
+        "retain document here, trains on retain documents only.",
+        f"All methods: learning rate {plan.params.unlearn.paper.learning_rate}, the same length; nothing was selected. "
+        "The paper's rows Original, Retained, KL, NPO-RT and WHP equal MUSE's Table 3 to every digit.",
+    ]
+    if any(record["status"] == "collapsed" for record in found):
+        lines.append(f"Collapsed: {COLLAPSED}; such a row wins nothing.")
+    return lines + [f"Not pinned: the newest {name} of the hub was used." for name in unpinned(plan)]
+
+
+def latex(plan: Plan, found: list[dict]) -> str:
+    """Our values as a booktabs table."""
+    lines = [r"\begin{tabular}{l" + "r" * len(PRINTED) + "}", r"\toprule"]
+    lines.append("Method & " + " & ".join(head.replace("_", r"\_") for _, head, _ in PRINTED) + r" \\")
+    for base_model, model in plan.params.base_models.items():
+        lines += [r"\midrule", rf"\multicolumn{{{1 + len(PRINTED)}}}{{l}}{{{model.printed_as}: {base_model}}} \\"]
+        for record in (one for one in found if one["base_model"] == base_model):
+            cells = [text.number(record.get(key), digits) for key, _, digits in PRINTED]
+            lines.append(f"{text.label(record)} & " + " & ".join(cells) + r" \\")
+    notes = ["% " + line for line in caption(plan, found)]
+    return "\n".join([*notes, *lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def figures(result: Path, caption: str) -> dict:
+    """Name -> figure, from the files of a result folder."""
+    rows = results.read_rows(result)
+    return {
+        "forgotten_vs_kept": plots.forgotten_vs_kept(rows, caption),
+        "privleak": plots.privleak(rows, caption),
+    }
+
+
+def verdicts(found: list[dict], parameters: dict) -> list[dict]:
+    """No claims are checked for this table."""
+    return []
+
+
+def problems(result: Path) -> list[str]:
+    """What in a stored result does not follow from the samples beside it.
+
+    Texts of other people's documents are not stored: ROUGE-L of such a result stands as it is.
+    """
+    found = []
+    drawn = results.read_seeds(result)
+    samples = {
+        draw: runs.read_samples(path / "samples.jsonl.gz") for draw, path in results.draw_folders(result).items()
+    }
+    for record in drawn:
+        draw, retain = (record["row"], record["seed"]), (f"{record['base_model']}/retain", record["seed"])
+        where = f"row {draw[0]}, seed {draw[1]}"
+        if draw not in samples or retain not in samples:
+            found.append(f"seeds.csv, {where}: no samples")
+            continue
+        found += [
+            f"{where}, {one['set']} {one['item']}: ROUGE-L does not follow from its answer"
+            for one in samples[draw]
+            if "generation" in one and rouge_l_f1(one["reference"], one["generation"]) != one["rouge_l_f1"]
+        ]
+        found += _differences(f"seeds.csv, {where}", record, measure(samples[draw], samples[retain]))
+    unjudged = [one | ({"status": "ok", "reason": None} if one["status"] == "collapsed" else {}) for one in drawn]
+    judged = mark_collapsed(unjudged)
+    for one, again in zip(drawn, judged, strict=True):
+        where = f"seeds.csv, row {one['row']}, seed {one['seed']}"
+        found += _differences(where, one, {key: again[key] for key in ("status", "reason")})
+    stored = results.read_rows(result)
+    again = with_marks([tables.record_of([one for one in judged if one["row"] == record["row"]]) for record in stored])
+    for one, other in zip(stored, again, strict=True):
+        found += _differences(f"table.csv, row {one['row']}", one, other)
+    return found
+
+
+def _differences(where: str, stored: dict, again: dict) -> list[str]:
+    return [
+        f"{where}, {key}: {stored.get(key)} instead of {value}"
+        for key, value in again.items()
+        if stored.get(key) != value
+    ]

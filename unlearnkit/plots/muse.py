@@ -1,0 +1,127 @@
+"""Figures of forgotten documents: what is still known of them against what is kept, and PrivLeak with intervals."""
+
+from typing import TYPE_CHECKING
+
+from unlearnkit.errors import KitError
+from unlearnkit.plots.labels import moved, places_of, side_by_side, write_labels
+from unlearnkit.plots.style import (
+    DASHED,
+    FAINT,
+    INK,
+    SMALL,
+    add_caption,
+    base_models,
+    dark,
+    fill_of,
+    house_style,
+    known,
+    label_of,
+    main_rows,
+    new_figure,
+    not_drawn,
+    row_name,
+    size_of,
+    styles_of,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MARKER_SIZE = 8.5  # points
+KEPT = "knowmem_retain"
+FORGOTTEN = {"verbmem_forget": "VerbMem, forget", "knowmem_forget": "KnowMem, forget"}
+
+
+def forgotten_vs_kept(rows: list[dict], caption: str) -> "Figure":
+    """Two panels per base model: x KnowMem on retain, y VerbMem or KnowMem on forget; dashed: the retain model's.
+
+    Rows without a number are named in the caption. KitError where no row has all three.
+    """
+    main = main_rows(rows)
+    drawn = [row for row in main if all(known(row.get(key)) for key in (KEPT, *FORGOTTEN))]
+    if not drawn:
+        raise KitError("figure of forgotten documents: no row has VerbMem and both KnowMem")
+    groups, styles = base_models(drawn), styles_of(rows)
+    panels = [(name, key) for name in groups for key in FORGOTTEN]
+    with house_style():
+        figure = new_figure(height=0.5 + 3.6 * len(panels))
+        all_axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
+        for axes, (base_model, key) in zip(all_axes, panels, strict=True):
+            _scales(axes, base_model, groups[base_model], key)
+        notes = ["Dashed: the retain model; lower is not better forgetting.", "Hollow: collapsed."]
+        missing, others = [row for row in main if row not in drawn], [row for row in rows if row not in main]
+        add_caption(figure, caption, notes + not_drawn(missing, others))
+        for axes, (base_model, key) in zip(all_axes, panels, strict=True):
+            _points(axes, groups[base_model], key, styles)
+    return figure
+
+
+def _scales(axes: "Axes", base_model: str, rows: list[dict], key: str) -> None:
+    import seaborn
+
+    for setting, values in (
+        (axes.set_xlim, [row[KEPT] for row in rows]),
+        (axes.set_ylim, [row[key] for row in rows]),
+    ):
+        setting(-6, max(*values, 10) * 1.12)
+    for row in rows:
+        if row["method"] == "retain":
+            axes.axhline(row[key], color=FAINT, linewidth=0.8, linestyle=DASHED, zorder=1)
+    axes.set_xlabel("KnowMem, retain")
+    axes.set_ylabel(FORGOTTEN[key])
+    axes.set_title(base_model)
+    axes.set_title("kept →", loc="right", color=FAINT, fontsize=SMALL)
+    seaborn.despine(ax=axes)
+
+
+def _points(axes: "Axes", rows: list[dict], key: str, styles: dict) -> None:
+    points = [(row[KEPT], row[key]) for row in rows]
+    places = places_of(axes, points)
+    shifts = side_by_side(axes, places)
+    for row, point, shift in zip(rows, points, shifts, strict=True):
+        marker, colour = styles[row["method"]]
+        where = {"transform": moved(axes, shift), "linestyle": "none", "clip_on": False, "gid": row_name(row)}
+        axes.plot(*point, **where, marker=marker, markersize=size_of(marker, MARKER_SIZE), **fill_of(row, colour))
+    moved_places = [(x + shift, y) for (x, y), shift in zip(places, shifts, strict=True)]
+    write_labels(axes, moved_places, [(label_of(row), dark(styles[row["method"]][1])) for row in rows], [])
+
+
+def privleak(rows: list[dict], caption: str) -> "Figure":
+    """A panel per base model, a bar per row with its 95 % interval; 0 is the retain model.
+
+    Rows without a number are named in the caption. KitError where no row has one.
+    """
+    main = main_rows(rows)
+    drawn = [row for row in main if known(row.get("privleak"))]
+    if not drawn:
+        raise KitError("figure of PrivLeak: no row has it")
+    groups, styles = base_models(drawn), styles_of(rows)
+    with house_style():
+        figure = new_figure(height=0.8 + sum(0.4 + 0.24 * len(members) for members in groups.values()))
+        sizes = [len(members) for members in groups.values()]
+        panels = figure.subplots(len(groups), 1, squeeze=False, height_ratios=sizes)[:, 0]
+        for axes, (base_model, members) in zip(panels, groups.items(), strict=True):
+            _bars(axes, members, styles)
+            axes.set_title(base_model)
+        panels[-1].set_xlabel("PrivLeak, %")
+        missing, others = [row for row in main if row not in drawn], [row for row in rows if row not in main]
+        notes = ["Lines: 95 % intervals over documents.", "Hollow: collapsed."]
+        add_caption(figure, caption, notes + not_drawn(missing, others))
+    return figure
+
+
+def _bars(axes: "Axes", rows: list[dict], styles: dict) -> None:
+    for line, row in enumerate(rows):
+        colour = styles[row["method"]][1]
+        hollow = row.get("status") == "collapsed"
+        axes.barh(line, row["privleak"], height=0.6, color="white" if hollow else colour, edgecolor=colour)
+        ends = [row.get(f"privleak_ci_{end}") for end in ("lo", "hi")]
+        if all(known(end) for end in ends):
+            axes.plot(ends, (line, line), color=INK, linewidth=0.9)
+    axes.axvline(0, color=FAINT, linewidth=0.8)
+    axes.set_yticks(range(len(rows)), [label_of(row) for row in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
