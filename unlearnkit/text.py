@@ -172,7 +172,7 @@ def variants(found: list[dict], base_model: str) -> Block:
     return side_by_side(
         released,
         {
-            "paper's form": [record | {"variant": "release"} for record in paper_form],
+            "paper's form": [record | {"variant": one["variant"]} for one in released for record in paper_form],
             "release's": released,
         },
     )
