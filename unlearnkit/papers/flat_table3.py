@@ -219,15 +219,7 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
 
 def latex(plan: Plan, found: list[dict]) -> str:
     """Our values as a booktabs table."""
-    lines = [r"\begin{tabular}{l" + "r" * len(PRINTED) + "}", r"\toprule"]
-    lines.append("Method & " + " & ".join(head for _, head, _ in PRINTED) + r" \\")
-    for base_model, model in plan.params.base_models.items():
-        lines += [r"\midrule", rf"\multicolumn{{{1 + len(PRINTED)}}}{{l}}{{{model.printed_as}: {base_model}}} \\"]
-        for record in (one for one in found if one["base_model"] == base_model):
-            cells = [text.number(record.get(key), digits) for key, _, digits in PRINTED]
-            lines.append(f"{text.label(record)} & " + " & ".join(cells) + r" \\")
-    notes = ["% " + line for line in caption(plan, found)]
-    return "\n".join([*notes, *lines, r"\bottomrule", r"\end{tabular}", ""])
+    return text.latex(plan, found, PRINTED, caption(plan, found))
 
 
 def figures(result: Path, caption: str) -> dict:
@@ -258,27 +250,19 @@ def problems(result: Path) -> list[str]:
             continue
         found += [f"{where}, {line}" for line in _other_scores(samples[draw])]
         again = book_metrics(samples[draw], samples[base])
-        found += _differences(f"seeds.csv, {where}", record, again)
+        found += results.disagreements(f"seeds.csv, {where}", record, again)
     judged = mark_collapsed([one | _unjudged(one) for one in drawn])
     for one, again in zip(drawn, judged, strict=True):
         where = f"seeds.csv, row {one['row']}, seed {one['seed']}"
-        found += _differences(where, one, {key: again[key] for key in ("status", "reason")})
+        found += results.disagreements(where, one, {key: again[key] for key in ("status", "reason")})
     for record in results.read_rows(result):
         again = tables.record_of([one for one in judged if one["row"] == record["row"]])
-        found += _differences(f"table.csv, row {record['row']}", record, again)
+        found += results.disagreements(f"table.csv, row {record['row']}", record, again)
     return found
 
 
 def _unjudged(draw: dict) -> dict:
     return {"status": "ok", "reason": None} if draw["status"] == "collapsed" else {}
-
-
-def _differences(where: str, stored: dict, again: dict) -> list[str]:
-    return [
-        f"{where}, {key}: {stored.get(key)} instead of {value}"
-        for key, value in again.items()
-        if stored.get(key) != value
-    ]
 
 
 def _other_scores(samples: list[dict]) -> list[str]:
@@ -294,4 +278,4 @@ def _other_scores(samples: list[dict]) -> list[str]:
     ]
     stored = next(one for one in samples if one["set"] == "diversity")
     again = diversity_of([one["generation"] for one in said]) if said else {}
-    return found + _differences("diversity", stored, again)
+    return found + results.disagreements("diversity", stored, again)

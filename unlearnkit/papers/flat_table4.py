@@ -10,9 +10,9 @@ from unlearnkit.metrics.tofu import rouge_l_recall
 from unlearnkit.plan import make
 from unlearnkit.planned import Plan, Run
 from unlearnkit.tables import draws, records
-from unlearnkit.text import blocks, latex
+from unlearnkit.text import blocks
 
-__all__ = ["blocks", "caption", "draws", "latex", "make", "records"]
+__all__ = ["blocks", "caption", "draws", "make", "records"]
 
 NOTEBOOK = "04_flat_table4_tofu.ipynb"
 
@@ -30,6 +30,12 @@ def describe(plan: Plan, run: Run) -> str:
     if "forget_quality_p" in metrics:
         words.insert(0, f"FQ {text.number(metrics['forget_quality_p'], 4)}")
     return "  ".join(words)
+
+
+def latex(plan: Plan, found: list[dict]) -> str:
+    """A booktabs table of our values: the rows of the table's own setting and form."""
+    own = [record for record in found if record.get("setting") is None and record["variant"] == "paper"]
+    return text.latex(plan, own, text.PRINTED, caption(plan, found))
 
 
 def figures(result: Path, caption: str) -> dict:
@@ -78,11 +84,7 @@ def problems(result: Path) -> list[str]:
             continue
         found += [f"row {draw[0]}, seed {draw[1]}, {line}" for line in _other_rouge_l(samples[draw])]
         again = tables.metrics(samples[draw], samples[retain], parameters["data"]["retain_pool"])
-        found += [
-            f"seeds.csv, row {draw[0]}, seed {draw[1]}, {metric}: {record.get(metric)} instead of {value}"
-            for metric, value in again.items()
-            if record.get(metric) != value
-        ]
+        found += results.disagreements(f"seeds.csv, row {draw[0]}, seed {draw[1]}", record, again)
     judged = _judged_again(drawn)
     found += [
         f"seeds.csv, row {one['row']}, seed {one['seed']}, status: {one['status']} instead of {again['status']}"
@@ -106,11 +108,7 @@ def _other_medians(table: list[dict], drawn: list[dict]) -> list[str]:
         again = tables.record_of([one for one in drawn if one["row"] == record["row"]])
         if record["reason"] == tables.COLLAPSED_BEFORE and again["status"] in ("ok", "collapsed"):
             again |= {"status": "collapsed", "reason": tables.COLLAPSED_BEFORE}
-        found += [
-            f"table.csv, row {record['row']}, {key}: {record.get(key)} instead of {value}"
-            for key, value in again.items()
-            if record.get(key) != value
-        ]
+        found += results.disagreements(f"table.csv, row {record['row']}", record, again)
     return found
 
 
