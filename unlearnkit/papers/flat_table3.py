@@ -3,14 +3,14 @@
 import dataclasses
 from pathlib import Path
 
-from unlearnkit import checks, methods, planned, plots, results, runs, tables, text, zeroshot
+from unlearnkit import checks, planned, plots, results, tables, text, zeroshot
 from unlearnkit.captions import unpinned
 from unlearnkit.data import book, templates
 from unlearnkit.errors import KitError, at
 from unlearnkit.metrics.book import book_metrics
 from unlearnkit.metrics.book import diversity as diversity_of
 from unlearnkit.metrics.tofu import rouge_l_recall
-from unlearnkit.papers import measured
+from unlearnkit.papers import measured, trained
 from unlearnkit.plan import printed_as
 from unlearnkit.planned import Draw, Models, Plan, Row, Run, unlearn_spec
 from unlearnkit.schema import Book, RowParams
@@ -115,11 +115,7 @@ def _row(plan: Plan, models: BookModels, row: RowParams) -> Row:
 
 def describe(plan: Plan, run: Run) -> str:
     """A finished run's numbers in a few words."""
-    found = [(row, draw) for row in plan.rows for draw in row.draws if draw.run == run.key]
-    if not found:
-        return "done"
-    metrics = book_metrics(tables.draw_samples(plan, *found[0]), tables.retain_samples(plan, *found[0]))
-    return "  ".join(f"{head} {text.number(metrics.get(key), digits)}" for key, head, digits in PRINTED)
+    return trained.describe(plan, run, book_metrics, PRINTED)
 
 
 def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
@@ -130,13 +126,12 @@ def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
 
 def mark_collapsed(drawn: list[dict]) -> list[dict]:
     """The draws, those of status ok marked as collapsed where their perplexity says so."""
-    originals = {(one["base_model"], one["seed"]): one for one in drawn if one["method"] == "original"}
-    found = []
-    for one in drawn:
-        bound = originals.get((one["base_model"], one["seed"]), {}).get("word_perplexity")
-        fell = one["status"] == "ok" and bound is not None and not one["word_perplexity"] <= COLLAPSED_ABOVE * bound
-        found.append(one | {"status": "collapsed", "reason": COLLAPSED} if fell else one)
-    return found
+
+    def fell(one: dict, original: dict) -> bool:
+        bound = original.get("word_perplexity")
+        return bound is not None and not one["word_perplexity"] <= COLLAPSED_ABOVE * bound  # NaN fell too
+
+    return tables.marked(drawn, fell, COLLAPSED)
 
 
 def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
@@ -171,20 +166,13 @@ def _behind(found: list[dict]) -> Block:
         lines.append(
             [
                 record["printed_as"],
-                _trains_on(record),
+                trained.trains_on(record),
                 f"{rate:g}" if rate else "-",
                 str(record.get("steps") or "-"),
                 f"{seconds:.1f} s" if seconds else "-",
             ]
         )
     return lines
-
-
-def _trains_on(record: dict) -> str:
-    """The parts of a method's examples; "-" for reference rows and methods of the user's."""
-    if record["method"] not in methods.METHODS:
-        return "-"
-    return ", ".join(methods.variant(record["method"], record["variant"]).parts)
 
 
 def caption(plan: Plan, found: list[dict]) -> list[str]:
@@ -239,30 +227,7 @@ def problems(result: Path) -> list[str]:
 
     Texts of a user's book are not stored: BLEU, ROUGE-L and diversity of such a result stand as they are.
     """
-    found = []
-    drawn, folders = results.read_seeds(result), results.draw_folders(result)
-    samples = {draw: runs.read_samples(path / "samples.jsonl.gz") for draw, path in folders.items()}
-    for record in drawn:
-        draw, base = (record["row"], record["seed"]), (f"{record['base_model']}/base", record["seed"])
-        where = f"row {draw[0]}, seed {draw[1]}"
-        if draw not in samples or base not in samples:
-            found.append(f"seeds.csv, {where}: no samples")
-            continue
-        found += [f"{where}, {line}" for line in _other_scores(samples[draw])]
-        again = book_metrics(samples[draw], samples[base])
-        found += results.disagreements(f"seeds.csv, {where}", record, again)
-    judged = mark_collapsed([one | _unjudged(one) for one in drawn])
-    for one, again in zip(drawn, judged, strict=True):
-        where = f"seeds.csv, row {one['row']}, seed {one['seed']}"
-        found += results.disagreements(where, one, {key: again[key] for key in ("status", "reason")})
-    for record in results.read_rows(result):
-        again = tables.record_of([one for one in judged if one["row"] == record["row"]])
-        found += results.disagreements(f"table.csv, row {record['row']}", record, again)
-    return found
-
-
-def _unjudged(draw: dict) -> dict:
-    return {"status": "ok", "reason": None} if draw["status"] == "collapsed" else {}
+    return trained.problems(result, "base", book_metrics, _other_scores, mark_collapsed)
 
 
 def _other_scores(samples: list[dict]) -> list[str]:
