@@ -47,8 +47,14 @@ class BookModels(Models):
     def original(self, seed: int) -> dict:
         return self.finetuned(["book"], "original", seed)
 
-    def evaluated(self, start: dict, label: str, unlearn: dict | None = None, seed: int = 0) -> str:
-        """The key of a run that evaluates a model, after unlearning it where `unlearn` says how."""
+    def evaluated(
+        self, start: dict, label: str, unlearn: dict | None = None, seed: int = 0, behind: tuple[str, ...] = ()
+    ) -> str:
+        """The key of a run that evaluates a model, after unlearning it where `unlearn` says how.
+
+        `behind`: a run that has to be complete first. What cannot be asked or scored is so found out on the base model,
+        before anything is unlearned.
+        """
         how = self.plan.params.evaluation
         spec = {**self.shared, "start": start, "unlearn": unlearn, "evaluation": how.model_dump()}
         spec["tasks_fingerprint"] = zeroshot.fingerprint(zeroshot.task_folder(how.task_files))
@@ -62,7 +68,7 @@ class BookModels(Models):
             if "template" in unlearn["parts"]:
                 spec["templates_fingerprint"] = templates.fingerprint()
         needs = (start["run"],) if "run" in start else ()
-        return self.plan.add("row", f"{self.name}/{label}", spec, sets, needs).key
+        return self.plan.add("row", f"{self.name}/{label}", spec, sets, needs + behind).key
 
 
 def make(content: Book, where: str, split: str | None = None) -> Plan:
@@ -81,8 +87,8 @@ def make(content: Book, where: str, split: str | None = None) -> Plan:
 
 def _check(content: Book) -> None:
     source, how = planned.source(content), content.evaluation
-    for name in book.SETS:
-        source.fingerprint(name)
+    source.check()
+    _check_lengths(content)
     for name, base_model in content.base_models.items():
         checks.check_base_model(f"base_models.{name}", base_model, source.fingerprint)
         if base_model.retain_log:
@@ -98,6 +104,24 @@ def _check(content: Book) -> None:
     checks.check_rows(content, REFERENCES, NEEDED)
 
 
+def _check_lengths(content: Book) -> None:
+    """What can be said without a tokenizer: a word has one token or more. Every excerpt is looked at in a run."""
+    data, how = content.data, content.evaluation
+    if data.prompt_length + how.max_new_tokens > how.max_length:
+        raise KitError(
+            f"data.prompt_length: a prompt of {data.prompt_length} {data.unit} and {how.max_new_tokens} new tokens are "
+            f"more than evaluation.max_length, {how.max_length}"
+        )
+    for name, base_model in content.base_models.items():
+        scratch = base_model.scratch
+        if scratch and scratch.architecture.max_position_embeddings < how.max_length:
+            raise KitError(
+                f"evaluation.max_length: {how.max_length} tokens are more than the model's window, "
+                f"base_models.{name}.scratch.architecture.max_position_embeddings: "
+                f"{scratch.architecture.max_position_embeddings}"
+            )
+
+
 def _row(plan: Plan, models: BookModels, row: RowParams) -> Row:
     content = plan.params
     training = None if row.method in REFERENCES else models.training("paper")
@@ -108,7 +132,8 @@ def _row(plan: Plan, models: BookModels, row: RowParams) -> Row:
     for seed in content.seeds:
         run = base
         if row.method != "base":
-            run = models.evaluated(models.original(seed), f"{line.label}{models.of_seed(seed)}", unlearn, seed)
+            label = f"{line.label}{models.of_seed(seed)}"
+            run = models.evaluated(models.original(seed), label, unlearn, seed, behind=(base,))
         draws.append(Draw(seed, run, base))
     return dataclasses.replace(line, draws=tuple(draws))
 
@@ -177,7 +202,9 @@ def _behind(found: list[dict]) -> Block:
 
 def caption(plan: Plan, found: list[dict]) -> list[str]:
     data, how, seeds = plan.params.data, plan.params.evaluation, plan.params.seeds
-    origin = "the kit's own story" if data.book == "story" else "the user's book"
+    origin = "the kit's own story"
+    if data.book != "story":
+        origin = f"the user's book {book.path(data.book).name} (sha256 {book.fingerprint(data.book)}...)"
     drawn = "one seed" if len(seeds) == 1 else f"{len(seeds)} seeds, the (lower) median of each column"
     count = next((record["n_forget"] for record in found if record.get("n_forget")), None)
     lines = [
