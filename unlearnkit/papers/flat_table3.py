@@ -3,14 +3,14 @@
 import dataclasses
 from pathlib import Path
 
-from unlearnkit import checks, planned, plots, results, tables, text, zeroshot
+from unlearnkit import checks, claims, planned, plots, results, tables, text, zeroshot
 from unlearnkit.captions import unpinned
 from unlearnkit.data import book, templates
 from unlearnkit.errors import KitError, at
 from unlearnkit.metrics.book import book_metrics
 from unlearnkit.metrics.book import diversity as diversity_of
 from unlearnkit.metrics.tofu import rouge_l_recall
-from unlearnkit.papers import measured, trained
+from unlearnkit.papers import claims_table3, measured, trained
 from unlearnkit.plan import printed_as
 from unlearnkit.planned import Draw, Models, Plan, Row, Run, unlearn_spec
 from unlearnkit.schema import Book, RowParams
@@ -245,8 +245,8 @@ def figures(result: Path, caption: str) -> dict:
 
 
 def verdicts(found: list[dict], parameters: dict) -> list[dict]:
-    """No claims are checked for this table."""
-    return []
+    """The paper's claims, checked on the printed numbers and on these rows."""
+    return claims.verdicts(claims_table3.CLAIMS, found, parameters["paper_scale"], claims_table3.read_published())
 
 
 def problems(result: Path) -> list[str]:

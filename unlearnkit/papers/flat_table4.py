@@ -7,7 +7,7 @@ from unlearnkit import claims, paths, plots, results, tables, text
 from unlearnkit.captions import caption
 from unlearnkit.metrics.samples import tofu_metrics
 from unlearnkit.metrics.tofu import rouge_l_recall
-from unlearnkit.papers import trained
+from unlearnkit.papers import claims_table4, trained
 from unlearnkit.plan import make
 from unlearnkit.planned import Plan, Run
 from unlearnkit.tables import draws, records
@@ -62,8 +62,8 @@ def verdicts(found: list[dict], parameters: dict) -> list[dict]:
         for record in found
         if record.get("setting") is None
     ]
-    printed = claims.read_published(paths.results("published") / "flat_table4.csv")
-    return claims.verdicts(ours, parameters["paper_scale"], printed)
+    printed = claims_table4.read_published(paths.results("published") / "flat_table4.csv")
+    return claims.verdicts(claims_table4.CLAIMS, ours, parameters["paper_scale"], printed)
 
 
 def problems(result: Path) -> list[str]:
