@@ -3,14 +3,14 @@
 import dataclasses
 from pathlib import Path
 
-from unlearnkit import checks, methods, planned, plots, results, runs, tables, text, zeroshot
+from unlearnkit import checks, claims, planned, plots, results, tables, text, zeroshot
 from unlearnkit.captions import unpinned
 from unlearnkit.data import book, templates
 from unlearnkit.errors import KitError, at
 from unlearnkit.metrics.book import book_metrics
 from unlearnkit.metrics.book import diversity as diversity_of
 from unlearnkit.metrics.tofu import rouge_l_recall
-from unlearnkit.papers import measured
+from unlearnkit.papers import claims_table3, measured, trained
 from unlearnkit.plan import printed_as
 from unlearnkit.planned import Draw, Models, Plan, Row, Run, unlearn_spec
 from unlearnkit.schema import Book, RowParams
@@ -47,8 +47,14 @@ class BookModels(Models):
     def original(self, seed: int) -> dict:
         return self.finetuned(["book"], "original", seed)
 
-    def evaluated(self, start: dict, label: str, unlearn: dict | None = None, seed: int = 0) -> str:
-        """The key of a run that evaluates a model, after unlearning it where `unlearn` says how."""
+    def evaluated(
+        self, start: dict, label: str, unlearn: dict | None = None, seed: int = 0, behind: tuple[str, ...] = ()
+    ) -> str:
+        """The key of a run that evaluates a model, after unlearning it where `unlearn` says how.
+
+        `behind`: a run that has to be complete first. What cannot be asked or scored is so found out on the base model,
+        before anything is unlearned.
+        """
         how = self.plan.params.evaluation
         spec = {**self.shared, "start": start, "unlearn": unlearn, "evaluation": how.model_dump()}
         spec["tasks_fingerprint"] = zeroshot.fingerprint(zeroshot.task_folder(how.task_files))
@@ -62,7 +68,7 @@ class BookModels(Models):
             if "template" in unlearn["parts"]:
                 spec["templates_fingerprint"] = templates.fingerprint()
         needs = (start["run"],) if "run" in start else ()
-        return self.plan.add("row", f"{self.name}/{label}", spec, sets, needs).key
+        return self.plan.add("row", f"{self.name}/{label}", spec, sets, needs + behind).key
 
 
 def make(content: Book, where: str, split: str | None = None) -> Plan:
@@ -81,8 +87,8 @@ def make(content: Book, where: str, split: str | None = None) -> Plan:
 
 def _check(content: Book) -> None:
     source, how = planned.source(content), content.evaluation
-    for name in book.SETS:
-        source.fingerprint(name)
+    source.check()
+    _check_lengths(content)
     for name, base_model in content.base_models.items():
         checks.check_base_model(f"base_models.{name}", base_model, source.fingerprint)
         if base_model.retain_log:
@@ -98,6 +104,24 @@ def _check(content: Book) -> None:
     checks.check_rows(content, REFERENCES, NEEDED)
 
 
+def _check_lengths(content: Book) -> None:
+    """What can be said without a tokenizer: a word has one token or more. Every excerpt is looked at in a run."""
+    data, how = content.data, content.evaluation
+    if data.prompt_length + how.max_new_tokens > how.max_length:
+        raise KitError(
+            f"data.prompt_length: a prompt of {data.prompt_length} {data.unit} and {how.max_new_tokens} new tokens are "
+            f"more than evaluation.max_length, {how.max_length}"
+        )
+    for name, base_model in content.base_models.items():
+        scratch = base_model.scratch
+        if scratch and scratch.architecture.max_position_embeddings < how.max_length:
+            raise KitError(
+                f"evaluation.max_length: {how.max_length} tokens are more than the model's window, "
+                f"base_models.{name}.scratch.architecture.max_position_embeddings: "
+                f"{scratch.architecture.max_position_embeddings}"
+            )
+
+
 def _row(plan: Plan, models: BookModels, row: RowParams) -> Row:
     content = plan.params
     training = None if row.method in REFERENCES else models.training("paper")
@@ -108,18 +132,15 @@ def _row(plan: Plan, models: BookModels, row: RowParams) -> Row:
     for seed in content.seeds:
         run = base
         if row.method != "base":
-            run = models.evaluated(models.original(seed), f"{line.label}{models.of_seed(seed)}", unlearn, seed)
+            label = f"{line.label}{models.of_seed(seed)}"
+            run = models.evaluated(models.original(seed), label, unlearn, seed, behind=(base,))
         draws.append(Draw(seed, run, base))
     return dataclasses.replace(line, draws=tuple(draws))
 
 
 def describe(plan: Plan, run: Run) -> str:
     """A finished run's numbers in a few words."""
-    found = [(row, draw) for row in plan.rows for draw in row.draws if draw.run == run.key]
-    if not found:
-        return "done"
-    metrics = book_metrics(tables.draw_samples(plan, *found[0]), tables.retain_samples(plan, *found[0]))
-    return "  ".join(f"{head} {text.number(metrics.get(key), digits)}" for key, head, digits in PRINTED)
+    return trained.describe(plan, run, book_metrics, PRINTED)
 
 
 def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
@@ -130,13 +151,12 @@ def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
 
 def mark_collapsed(drawn: list[dict]) -> list[dict]:
     """The draws, those of status ok marked as collapsed where their perplexity says so."""
-    originals = {(one["base_model"], one["seed"]): one for one in drawn if one["method"] == "original"}
-    found = []
-    for one in drawn:
-        bound = originals.get((one["base_model"], one["seed"]), {}).get("word_perplexity")
-        fell = one["status"] == "ok" and bound is not None and not one["word_perplexity"] <= COLLAPSED_ABOVE * bound
-        found.append(one | {"status": "collapsed", "reason": COLLAPSED} if fell else one)
-    return found
+
+    def fell(one: dict, original: dict) -> bool:
+        bound = original.get("word_perplexity")
+        return bound is not None and not one["word_perplexity"] <= COLLAPSED_ABOVE * bound  # NaN fell too
+
+    return tables.marked(drawn, fell, COLLAPSED)
 
 
 def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
@@ -171,7 +191,7 @@ def _behind(found: list[dict]) -> Block:
         lines.append(
             [
                 record["printed_as"],
-                _trains_on(record),
+                trained.trains_on(record),
                 f"{rate:g}" if rate else "-",
                 str(record.get("steps") or "-"),
                 f"{seconds:.1f} s" if seconds else "-",
@@ -180,16 +200,11 @@ def _behind(found: list[dict]) -> Block:
     return lines
 
 
-def _trains_on(record: dict) -> str:
-    """The parts of a method's examples; "-" for reference rows and methods of the user's."""
-    if record["method"] not in methods.METHODS:
-        return "-"
-    return ", ".join(methods.variant(record["method"], record["variant"]).parts)
-
-
 def caption(plan: Plan, found: list[dict]) -> list[str]:
     data, how, seeds = plan.params.data, plan.params.evaluation, plan.params.seeds
-    origin = "the kit's own story" if data.book == "story" else "the user's book"
+    origin = "the kit's own story"
+    if data.book != "story":
+        origin = f"the user's book {book.path(data.book).name} (sha256 {book.fingerprint(data.book)}...)"
     drawn = "one seed" if len(seeds) == 1 else f"{len(seeds)} seeds, the (lower) median of each column"
     count = next((record["n_forget"] for record in found if record.get("n_forget")), None)
     lines = [
@@ -219,15 +234,7 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
 
 def latex(plan: Plan, found: list[dict]) -> str:
     """Our values as a booktabs table."""
-    lines = [r"\begin{tabular}{l" + "r" * len(PRINTED) + "}", r"\toprule"]
-    lines.append("Method & " + " & ".join(head for _, head, _ in PRINTED) + r" \\")
-    for base_model, model in plan.params.base_models.items():
-        lines += [r"\midrule", rf"\multicolumn{{{1 + len(PRINTED)}}}{{l}}{{{model.printed_as}: {base_model}}} \\"]
-        for record in (one for one in found if one["base_model"] == base_model):
-            cells = [text.number(record.get(key), digits) for key, _, digits in PRINTED]
-            lines.append(f"{text.label(record)} & " + " & ".join(cells) + r" \\")
-    notes = ["% " + line for line in caption(plan, found)]
-    return "\n".join([*notes, *lines, r"\bottomrule", r"\end{tabular}", ""])
+    return text.latex(plan, found, PRINTED, caption(plan, found))
 
 
 def figures(result: Path, caption: str) -> dict:
@@ -238,8 +245,8 @@ def figures(result: Path, caption: str) -> dict:
 
 
 def verdicts(found: list[dict], parameters: dict) -> list[dict]:
-    """No claims are checked for this table."""
-    return []
+    """The paper's claims, checked on the printed numbers and on these rows."""
+    return claims.verdicts(claims_table3.CLAIMS, found, parameters["paper_scale"], claims_table3.read_published())
 
 
 def problems(result: Path) -> list[str]:
@@ -247,38 +254,7 @@ def problems(result: Path) -> list[str]:
 
     Texts of a user's book are not stored: BLEU, ROUGE-L and diversity of such a result stand as they are.
     """
-    found = []
-    drawn, folders = results.read_seeds(result), results.draw_folders(result)
-    samples = {draw: runs.read_samples(path / "samples.jsonl.gz") for draw, path in folders.items()}
-    for record in drawn:
-        draw, base = (record["row"], record["seed"]), (f"{record['base_model']}/base", record["seed"])
-        where = f"row {draw[0]}, seed {draw[1]}"
-        if draw not in samples or base not in samples:
-            found.append(f"seeds.csv, {where}: no samples")
-            continue
-        found += [f"{where}, {line}" for line in _other_scores(samples[draw])]
-        again = book_metrics(samples[draw], samples[base])
-        found += _differences(f"seeds.csv, {where}", record, again)
-    judged = mark_collapsed([one | _unjudged(one) for one in drawn])
-    for one, again in zip(drawn, judged, strict=True):
-        where = f"seeds.csv, row {one['row']}, seed {one['seed']}"
-        found += _differences(where, one, {key: again[key] for key in ("status", "reason")})
-    for record in results.read_rows(result):
-        again = tables.record_of([one for one in judged if one["row"] == record["row"]])
-        found += _differences(f"table.csv, row {record['row']}", record, again)
-    return found
-
-
-def _unjudged(draw: dict) -> dict:
-    return {"status": "ok", "reason": None} if draw["status"] == "collapsed" else {}
-
-
-def _differences(where: str, stored: dict, again: dict) -> list[str]:
-    return [
-        f"{where}, {key}: {stored.get(key)} instead of {value}"
-        for key, value in again.items()
-        if stored.get(key) != value
-    ]
+    return trained.problems(result, "base", book_metrics, _other_scores, mark_collapsed)
 
 
 def _other_scores(samples: list[dict]) -> list[str]:
@@ -294,4 +270,4 @@ def _other_scores(samples: list[dict]) -> list[str]:
     ]
     stored = next(one for one in samples if one["set"] == "diversity")
     again = diversity_of([one["generation"] for one in said]) if said else {}
-    return found + _differences("diversity", stored, again)
+    return found + results.disagreements("diversity", stored, again)
