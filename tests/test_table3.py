@@ -262,6 +262,12 @@ def test_a_result_is_checked_against_its_samples(few, tmp_path):
     text = (folder / "table.md").read_text()
     assert "| Retained LLM" in text and "GA (collapsed)" in text and "1.1e+71" in text, "paper and ours side by side"
     assert "BLEU runs from 0 to 100" in text and "| chance" in text and "ten terms" in text
+    assert "which never read the book; its FQ Gap is 0" in text and "(200); its paper says 200 tokens" in text
+    shares = next(line for line in text.split("of which BLEU's")[1].splitlines() if line.startswith("| Original LLM"))
+    bleu, gap, scaled = (found[1][key] for key in ("fq_gap_bleu", "fq_gap", "fq_gap_one_scale"))
+    assert f" {bleu / gap:.1%} " in shares and f" {scaled:.3f} " in shares and bleu / gap > 0.9
+    assert json.loads((folder / "verdict.json").read_text())[0]["printed"] == "holds"
+    assert "| FLAT is among the two nearest" in (folder / "verdict.md").read_text()
     assert (folder / "fq_gap_vs_accuracy.png").is_file() and r"\toprule" in (folder / "table.tex").read_text()
     assert flat_table3.describe(few, few.runs[few.rows[1].draws[0].run]).startswith("FQ Gap ")
     gap = str(next(record["fq_gap"] for record in found if record["method"] == "flat_kl"))
