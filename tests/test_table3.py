@@ -221,6 +221,20 @@ def test_the_papers_file_plans_once_the_user_has_put_a_book_there(tmp_path):
     assert [row.method for row in plan.rows] == [row["method"] for row in TEXT["rows"]]
 
 
+def test_the_papers_file_also_takes_the_releases_form(tmp_path):
+    """What its comment says: words in place of tokens."""
+    path = paths.ROOT / "params" / "paper" / "table3.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert "unit: words, tokenizer: null, excerpt_length: 378." in text
+    made = yaml.safe_load(text)
+    made["data"] |= {"unit": "words", "tokenizer": None, "excerpt_length": 378}
+    for name, words in (("book", 300 * 378), ("general", 10)):
+        (tmp_path / name).write_text(" ".join(f"word{number}" for number in range(words)))
+        made["data"][name] = str(tmp_path / name)
+    rows = papers.make(params.parse(made, str(path)), str(path)).data.rows("forget")
+    assert len(rows) == 300 and {len(row["question"].split()) for row in rows} == {200}
+
+
 # --- the records ----------------------------------------------------------------------------------------------
 
 
