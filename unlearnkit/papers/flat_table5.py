@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from unlearnkit import checks, methods, paths, plots, results, tables, text
+from unlearnkit import checks, methods, paths, plots, results, runs, tables, text
 from unlearnkit.captions import unpinned
 from unlearnkit.metrics.muse import marks, muse_metrics, rouge_l_f1
-from unlearnkit.papers import measured, trained
+from unlearnkit.papers import measured
 from unlearnkit.papers.muse_plan import make
 from unlearnkit.planned import Plan, Run
 from unlearnkit.text import Block
@@ -37,7 +37,11 @@ def measure(samples: list[dict], retain: list[dict] | None) -> dict:
 
 def describe(plan: Plan, run: Run) -> str:
     """A finished run's numbers in a few words."""
-    return trained.describe(plan, run, measure, PRINTED)
+    found = [(row, draw) for row in plan.rows for draw in row.draws if draw.run == run.key]
+    if not found:
+        return "done"
+    metrics = measure(tables.draw_samples(plan, *found[0]), tables.retain_samples(plan, *found[0]))
+    return "  ".join(f"{head} {text.number(metrics.get(key), digits)}" for key, head, digits in PRINTED)
 
 
 def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
@@ -48,12 +52,14 @@ def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
 
 def mark_collapsed(drawn: list[dict]) -> list[dict]:
     """The draws, those of status ok marked as collapsed where they know less than half of the original's retain set."""
-
-    def fell(one: dict, original: dict) -> bool:
-        kept = original.get("knowmem_retain") or 0.0
-        return one["method"] != "base" and one["knowmem_retain"] < COLLAPSED_BELOW * kept
-
-    return tables.marked(drawn, fell, COLLAPSED)
+    originals = {(one["base_model"], one["seed"]): one for one in drawn if one["method"] == "original"}
+    found = []
+    for one in drawn:
+        kept = originals.get((one["base_model"], one["seed"]), {}).get("knowmem_retain") or 0.0
+        judged = one["status"] == "ok" and one["method"] != "base"
+        fell = judged and one["knowmem_retain"] < COLLAPSED_BELOW * kept
+        found.append(one | {"status": "collapsed", "reason": COLLAPSED} if fell else one)
+    return found
 
 
 def records(plan: Plan, drawn: list[dict]) -> list[dict]:
@@ -199,17 +205,30 @@ def problems(result: Path) -> list[str]:
 
     Texts of other people's documents are not stored: ROUGE-L of such a result stands as it is.
     """
-
-    def again(table: list[dict], drawn: list[dict]) -> list[dict]:
-        return with_marks(trained.medians(table, drawn))
-
-    return trained.problems(result, "retain", measure, _other_rouge_l, mark_collapsed, again)
-
-
-def _other_rouge_l(samples: list[dict]) -> list[str]:
-    """Samples whose ROUGE-L does not follow from their answers, where these are stored."""
-    return [
-        f"{one['set']} {one['item']}: ROUGE-L does not follow from its answer"
-        for one in samples
-        if "generation" in one and rouge_l_f1(one["reference"], one["generation"]) != one["rouge_l_f1"]
-    ]
+    found = []
+    drawn = results.read_seeds(result)
+    samples = {
+        draw: runs.read_samples(path / "samples.jsonl.gz") for draw, path in results.draw_folders(result).items()
+    }
+    for record in drawn:
+        draw, retain = (record["row"], record["seed"]), (f"{record['base_model']}/retain", record["seed"])
+        where = f"row {draw[0]}, seed {draw[1]}"
+        if draw not in samples or retain not in samples:
+            found.append(f"seeds.csv, {where}: no samples")
+            continue
+        found += [
+            f"{where}, {one['set']} {one['item']}: ROUGE-L does not follow from its answer"
+            for one in samples[draw]
+            if "generation" in one and rouge_l_f1(one["reference"], one["generation"]) != one["rouge_l_f1"]
+        ]
+        found += results.disagreements(f"seeds.csv, {where}", record, measure(samples[draw], samples[retain]))
+    unjudged = [one | ({"status": "ok", "reason": None} if one["status"] == "collapsed" else {}) for one in drawn]
+    judged = mark_collapsed(unjudged)
+    for one, again in zip(drawn, judged, strict=True):
+        where = f"seeds.csv, row {one['row']}, seed {one['seed']}"
+        found += results.disagreements(where, one, {key: again[key] for key in ("status", "reason")})
+    stored = results.read_rows(result)
+    again = with_marks([tables.record_of([one for one in judged if one["row"] == record["row"]]) for record in stored])
+    for one, other in zip(stored, again, strict=True):
+        found += results.disagreements(f"table.csv, row {one['row']}", one, other)
+    return found
