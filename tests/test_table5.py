@@ -131,6 +131,7 @@ def test_documents_are_rows_without_a_question_in_pieces_where_a_length_is_given
     ("changes", "message"),
     [
         ({"data": data(source="newz")}, "data.source: 'newz' is no hub id .* did you mean 'news'"),
+        ({"data": data(train_on="ask")}, "data.train_on: no such value 'ask'; did you mean 'asked'"),
         ({"data": data(revision="main")}, "'revision' belongs to a hub id"),
         ({"rows": CONTENT["rows"][1:]}, "rows: collapse is measured against the row 'original'"),
         ({"rows": [*CONTENT["rows"], {"method": "npoo"}]}, "rows.15: no method 'npoo'; did you mean 'npo'"),

@@ -131,7 +131,8 @@ def source(content: schema.Params) -> tofu.Source | book.Source | muse.Source:
         revision = hub.revision("model", data.tokenizer, None) if data.tokenizer else None
         return book.Source(source=data.book, **own, tokenizer_revision=revision)
     if data.benchmark == "muse":
-        return muse.Source(data.source, hub.revision("dataset", data.source, data.revision), data.piece_words)
+        revision = hub.revision("dataset", data.source, data.revision)
+        return muse.Source(data.source, revision, data.piece_words, data.train_on)
     return tofu.Source(data.source, hub.revision("dataset", data.source, data.revision), data.retain_authors)
 
 

@@ -197,13 +197,15 @@ class Book(Params):
 
 
 class MuseData(Strict):
-    """`source`: news (the kit's own), local (below UNLEARNKIT_DATA), or a hub id with its revision. `piece_words`:
-    longer documents are trained on in pieces of so many words; null for whole documents.
+    """`source`: news (the kit's own), local (below UNLEARNKIT_DATA), or a hub id with its revision. `train_on`: the raw
+    sets, or, where there are none, the documents asked about. `piece_words`: longer documents are trained on in pieces
+    of so many words; null for whole documents.
     """
 
     benchmark: Literal["muse"]
     source: str
     revision: str | None
+    train_on: Literal["raw", "asked"]
     piece_words: Positive | None
 
     @model_validator(mode="after")

@@ -228,15 +228,7 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
 
 def latex(plan: Plan, found: list[dict]) -> str:
     """Our values as a booktabs table."""
-    lines = [r"\begin{tabular}{l" + "r" * len(PRINTED) + "}", r"\toprule"]
-    lines.append("Method & " + " & ".join(head.replace("_", r"\_") for _, head, _ in PRINTED) + r" \\")
-    for base_model, model in plan.params.base_models.items():
-        lines += [r"\midrule", rf"\multicolumn{{{1 + len(PRINTED)}}}{{l}}{{{model.printed_as}: {base_model}}} \\"]
-        for record in (one for one in _of_table(found) if one["base_model"] == base_model):
-            cells = [text.number(record.get(key), digits) for key, _, digits in PRINTED]
-            lines.append(f"{text.label(record)} & " + " & ".join(cells) + r" \\")
-    notes = ["% " + line for line in caption(plan, found)]
-    return "\n".join([*notes, *lines, r"\bottomrule", r"\end{tabular}", ""])
+    return text.latex(plan, _of_table(found), PRINTED, caption(plan, found))
 
 
 def figures(result: Path, caption: str) -> dict:
@@ -278,22 +270,14 @@ def problems(result: Path) -> list[str]:
             for one in samples[draw]
             if "generation" in one and rouge_l_f1(one["reference"], one["generation"]) != one["rouge_l_f1"]
         ]
-        found += _differences(f"seeds.csv, {where}", record, measure(samples[draw], samples[retain]))
+        found += results.disagreements(f"seeds.csv, {where}", record, measure(samples[draw], samples[retain]))
     unjudged = [one | ({"status": "ok", "reason": None} if one["status"] == "collapsed" else {}) for one in drawn]
     judged = mark_collapsed(unjudged)
     for one, again in zip(drawn, judged, strict=True):
         where = f"seeds.csv, row {one['row']}, seed {one['seed']}"
-        found += _differences(where, one, {key: again[key] for key in ("status", "reason")})
+        found += results.disagreements(where, one, {key: again[key] for key in ("status", "reason")})
     stored = results.read_rows(result)
     again = with_marks([tables.record_of([one for one in judged if one["row"] == record["row"]]) for record in stored])
     for one, other in zip(stored, again, strict=True):
-        found += _differences(f"table.csv, row {one['row']}", one, other)
+        found += results.disagreements(f"table.csv, row {one['row']}", one, other)
     return found
-
-
-def _differences(where: str, stored: dict, again: dict) -> list[str]:
-    return [
-        f"{where}, {key}: {stored.get(key)} instead of {value}"
-        for key, value in again.items()
-        if stored.get(key) != value
-    ]
