@@ -265,7 +265,9 @@ def test_points_of_curves_stand_in_their_figure_and_not_in_the_table(tmp_path):
     )
     assert "['GA, sustainability: one after another', '70.0 (90.0)', '50.0 (30.0)', '50.0 (10.0)', '45.0 (" in text
     assert text.count("'GA'") == 4 and any(line.startswith("More forget sets") for line in caption)
+    assert any("would score VerbMem_f 38.5" in line for line in caption)
     assert figures.keys() == {"forgotten_vs_kept", "privleak", "curves"}
+    assert [entry.get_text() for entry in figures["curves"].legends[0].get_texts()] == ["GA"]
     lines = [
         [line.get_ydata().tolist() for line in axes.lines if len(line.get_ydata()) > 1]
         for axes in figures["curves"].axes

@@ -7,6 +7,7 @@ from pathlib import Path
 from unlearnkit import checks, methods, paths, plots, results, tables, text
 from unlearnkit.captions import unpinned
 from unlearnkit.data import muse
+from unlearnkit.data.news.generate import frame_only_score
 from unlearnkit.metrics.muse import marks, muse_metrics, rouge_l_f1
 from unlearnkit.papers import measured, trained
 from unlearnkit.papers.muse_plan import make
@@ -195,6 +196,11 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
                 f"{' and '.join(scores)}: so much comes from knowing how such texts go. A lower value is not better "
                 "forgetting."
             )
+    if data.source == "news" and "verbmem" in how.asked:
+        lines.append(
+            f"Sentences right but for names, numbers and things would score VerbMem_f {frame_only_score():.1f}; "
+            "a model that has not read a report does not know which sentences follow either."
+        )
     lines += [
         "VerbMem, KnowMem: 100 times the mean ROUGE-L F1. PrivLeak: 100 (AUC - AUC of the retain model) / that AUC; "
         "AUC as in MUSE's code: the probability that a held-out document looks more like training data than a "

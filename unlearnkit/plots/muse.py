@@ -161,8 +161,8 @@ def curves(rows: list[dict], caption: str) -> "Figure":
                 _curve_panel(axes, members, kind, named, styles)
                 axes.set_title(f"{base_model}, {title}" if len(groups) > 1 else title)
             line[0].set_ylabel("KnowMem, retain")
-        entries = dict(zip(*reversed(grid[0, 0].get_legend_handles_labels()), strict=True))
-        figure.legend(entries.values(), entries.keys(), loc="outside upper left", ncols=len(named))
+        handles, labels = grid[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", ncols=len(named))
         notes = ["0: the original model.", "Points of one number stand side by side.", "Hollow: collapsed."]
         add_caption(figure, caption, notes)
     return figure
@@ -177,10 +177,11 @@ def _curve_panel(axes: "Axes", rows: list[dict], kind: str, named: list[str], st
         aside = APART * (place - (len(named) - 1) / 2)
         places = [number + aside for number, _ in points]
         values = [row[KEPT] if known(row.get(KEPT)) else math.nan for _, row in points]
+        shape = {"marker": marker, "markersize": size_of(marker, 7), "linestyle": "none"}
         axes.plot(places, values, color=colour, linewidth=1.4, zorder=2)
+        axes.plot([], [], label=points[1][1]["printed_as"], **shape, **fill_of({}, colour))  # for the legend
         for x, y, (_, row) in zip(places, values, points, strict=True):
-            where = {"linestyle": "none", "clip_on": False, "zorder": 3, "label": points[1][1]["printed_as"]}
-            axes.plot(x, y, marker=marker, markersize=size_of(marker, 7), **where, **fill_of(row, colour))
+            axes.plot(x, y, clip_on=False, zorder=3, **shape, **fill_of(row, colour))
     axes.set_ylim(0, None)
     axes.set_xticks(range(len(points)))
     axes.set_xlabel("forget sets")
