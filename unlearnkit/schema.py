@@ -230,11 +230,12 @@ class MuseEvaluation(Strict):
 
 class Muse(Params):
     """FLAT's Table 5: documents are forgotten. `reinforce`: how the original model learns the forget set once more, for
-    Task Vector and WHP.
+    Task Vector and WHP. `generic`: how WHP's generic labels are learnt; null where no row `whp_generic` is there.
     """
 
     data: MuseData
     reinforce: Training
+    generic: Training | None = None
     evaluation: MuseEvaluation
 
     @property
