@@ -128,7 +128,8 @@ def content(**changes) -> dict:
     for training in (base_model["scratch"]["pretrain"], base_model["finetune"], found["reinforce"]):
         training |= short | {"max_length": 1024}
     found["evaluation"] |= {"max_length": 1024, "verbmem_tokens": 2, "knowmem_tokens": 2}
-    return found | {"rows": ROWS, "generic": found["reinforce"] | {"steps": 2, "learning_rate": 1e-3}} | changes
+    found |= {"curves": None, "rows": ROWS}
+    return found | {"generic": found["reinforce"] | {"steps": 2, "learning_rate": 1e-3}} | changes
 
 
 def planned_rows(**changes):

@@ -221,6 +221,20 @@ def test_the_papers_file_plans_once_the_user_has_put_a_book_there(tmp_path):
     assert [row.method for row in plan.rows] == [row["method"] for row in TEXT["rows"]]
 
 
+def test_the_papers_file_also_takes_the_releases_form(tmp_path):
+    """What its comment says: words in place of tokens."""
+    path = paths.ROOT / "params" / "paper" / "table3.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert "unit: words, tokenizer: null, excerpt_length: 378." in text
+    made = yaml.safe_load(text)
+    made["data"] |= {"unit": "words", "tokenizer": None, "excerpt_length": 378}
+    for name, words in (("book", 300 * 378), ("general", 10)):
+        (tmp_path / name).write_text(" ".join(f"word{number}" for number in range(words)))
+        made["data"][name] = str(tmp_path / name)
+    rows = papers.make(params.parse(made, str(path)), str(path)).data.rows("forget")
+    assert len(rows) == 300 and {len(row["question"].split()) for row in rows} == {200}
+
+
 # --- the records ----------------------------------------------------------------------------------------------
 
 
@@ -262,6 +276,12 @@ def test_a_result_is_checked_against_its_samples(few, tmp_path):
     text = (folder / "table.md").read_text()
     assert "| Retained LLM" in text and "GA (collapsed)" in text and "1.1e+71" in text, "paper and ours side by side"
     assert "BLEU runs from 0 to 100" in text and "| chance" in text and "ten terms" in text
+    assert "which never read the book; its FQ Gap is 0" in text and "(200); its paper says 200 tokens" in text
+    shares = next(line for line in text.split("of which BLEU's")[1].splitlines() if line.startswith("| Original LLM"))
+    bleu, gap, scaled = (found[1][key] for key in ("fq_gap_bleu", "fq_gap", "fq_gap_one_scale"))
+    assert f" {bleu / gap:.1%} " in shares and f" {scaled:.3f} " in shares and bleu / gap > 0.9
+    assert json.loads((folder / "verdict.json").read_text())[0]["printed"] == "holds"
+    assert "| FLAT is among the two nearest" in (folder / "verdict.md").read_text()
     assert (folder / "fq_gap_vs_accuracy.png").is_file() and r"\toprule" in (folder / "table.tex").read_text()
     assert flat_table3.describe(few, few.runs[few.rows[1].draws[0].run]).startswith("FQ Gap ")
     gap = str(next(record["fq_gap"] for record in found if record["method"] == "flat_kl"))
