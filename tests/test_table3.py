@@ -278,6 +278,8 @@ def test_a_result_is_checked_against_its_samples(few, tmp_path):
     assert "BLEU runs from 0 to 100" in text and "| chance" in text and "ten terms" in text
     assert "which never read the book; its FQ Gap is 0" in text and "(200); its paper says 200 tokens" in text
     shares = next(line for line in text.split("of which BLEU's")[1].splitlines() if line.startswith("| Original LLM"))
+    # Made up: 0.9 on every task, of which the lowest chance is 1/4 and the highest 1/2.
+    assert "The Original LLM of llama beats it by 0.15 on 10 of 10 tasks" in text
     bleu, gap, scaled = (found[1][key] for key in ("fq_gap_bleu", "fq_gap", "fq_gap_one_scale"))
     assert f" {bleu / gap:.1%} " in shares and f" {scaled:.3f} " in shares and bleu / gap > 0.9
     assert json.loads((folder / "verdict.json").read_text())[0]["printed"] == "holds"
@@ -288,6 +290,12 @@ def test_a_result_is_checked_against_its_samples(few, tmp_path):
     seeds = folder / "seeds.csv"
     seeds.write_text(seeds.read_text().replace(gap, "0.5"))
     assert any("flat_kl" in line and "fq_gap: 0.5 instead of" in line for line in flat_table3.problems(folder))
+
+
+def test_the_caption_says_on_which_tasks_there_is_an_accuracy_to_lose():
+    record = {"base_model": "llama", "accuracy_tiny_boolq": 0.64, "accuracy_tiny_piqa": 0.66, "accuracy_boolq": None}
+    said = flat_table3._above_chance(record)
+    assert "on 1 of 2 tasks" in said and said.endswith("(not on boolq).")
 
 
 def test_a_changed_completion_is_noticed(few, tmp_path):

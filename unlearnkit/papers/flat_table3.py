@@ -38,6 +38,7 @@ COUNTED = {
     "tokens": "Prompts are counted in tokens, as FLAT's paper does (200); its released files hold 200 words.",
     "words": "Prompts are counted in words, as in FLAT's released files (200); its paper says 200 tokens.",
 }
+ABOVE_CHANCE = 0.15  # ours: far from what 48 questions give by luck
 COLLAPSED_ABOVE = 10.0  # times the original model's perplexity
 COLLAPSED = f"word perplexity above {COLLAPSED_ABOVE:g} times the original's"
 
@@ -123,17 +124,18 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
         f"prompts of {data.prompt_length}; greedy completions of at most {how.max_new_tokens} tokens; "
         f"every row: {drawn}."
     ]
-    lines.append(COUNTED[data.unit])
     if not plan.params.paper_scale:
         lines.append("Not the paper's scale, model or book: what carries over is how the methods behave.")
     lines += [
+        COUNTED[data.unit],
         "FQ Gap: |BLEU - that of the Retained LLM| + |ROUGE-L recall - that of it|, 0 is best. BLEU runs from 0 to 100 "
         "and ROUGE-L from 0 to 1, and FLAT adds them as they are: ROUGE-L can add 1 at most. How much of every sum is "
         "BLEU's, and the sum with both from 0 to 1, is shown apart.",
         _retained(plan),
         f"PPL: word perplexity on {how.perplexity}. Avg Acc: mean of acc (not acc_norm) over {len(how.tasks)} tasks, "
         "zero-shot, by lm-eval; in FLAT's list of nine data sets TruthfulQA counts twice, so the mean has ten terms.",
-        "Chance: picking answers at random. FLAT's caption calls the outputs diverse, by PPL and Avg Acc; none of its "
+        *(_above_chance(record) for record in found if record["method"] == "original" and "mean_accuracy" in record),
+        "FLAT's caption calls the outputs diverse, by PPL and Avg Acc; none of its "
         "columns looks at an output. Distinct-n and token entropy do, over all completions of a row together; both "
         "depend on the amount of text, so the mean length of a completion, in words, stands beside them.",
         f"All methods: learning rate {plan.params.unlearn.paper.learning_rate}, the same length; nothing was selected.",
@@ -143,6 +145,18 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
             f"Collapsed: {COLLAPSED}. In the paper's column GA stands at 1e71 and every other row below 1.3 times."
         )
     return lines + [f"Not pinned: the newest {name} of the hub was used." for name in unpinned(plan)]
+
+
+def _above_chance(record: dict) -> str:
+    """On how many tasks the original model has an accuracy to lose."""
+    known = {task: record.get(f"accuracy_{task}") for task in zeroshot.CHANCE}
+    above = {task: value - zeroshot.CHANCE[task] for task, value in known.items() if value is not None}
+    near = [task.removeprefix("tiny_") for task, distance in above.items() if distance < ABOVE_CHANCE]
+    return (
+        f"Chance: picking answers at random. The Original LLM of {record['base_model']} beats it by {ABOVE_CHANCE} on "
+        f"{len(above) - len(near)} of {len(above)} tasks, where alone there is an accuracy to lose"
+        + (f" (not on {', '.join(near)})." if near else ".")
+    )
 
 
 def _retained(plan: Plan) -> str:
