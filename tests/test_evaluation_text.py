@@ -105,6 +105,7 @@ def test_all_sets_make_the_samples_that_metrics_read(micro_model, micro_tokenize
         model,
         micro_tokenizer,
         sets,
+        asked=list(muse.ASKED),
         max_length=256,
         verbmem_tokens=8,
         knowmem_tokens=4,

@@ -52,7 +52,7 @@ def test_every_set_of_the_news_loads():
     for name, fields in muse.FIELDS.items():
         rows = source.load(name)
         assert all(isinstance(row, str) if not fields else row.keys() == set(fields) for row in rows), name
-    assert source.evaluated().keys() == set(muse.EVALUATED)
+    assert source.evaluated().keys() == set(muse.read_for(muse.ASKED))
 
 
 def test_local_names_are_found_and_fingerprints_follow_the_content(copy_of_news):
@@ -168,7 +168,8 @@ def test_the_real_news(real_data, monkeypatch):
     monkeypatch.setenv("UNLEARNKIT_DATA", str(real_data))
     source = muse.Source("local")
     sets = source.evaluated()
-    assert {name: len(sets[name]) for name in muse.ASKED} == dict.fromkeys(muse.ASKED, 100)
+    scored = [name for names in muse.ASKED.values() for name in names]
+    assert {name: len(sets[name]) for name in scored} == dict.fromkeys(scored, 100)
     assert len(sets["knowmem/forget_qa_icl"]) == len(sets["knowmem/retain_qa_icl"]) == 10
     prompt = muse.few_shot(sets["knowmem/forget_qa_icl"], sets["knowmem/forget_qa"][0]["question"])
     assert prompt.count("Question: ") == prompt.count("\nAnswer: ") == 11

@@ -22,6 +22,7 @@ def evaluate(
     tokenizer,
     sets: dict[str, list],
     *,
+    asked: list[str],
     max_length: int,
     verbmem_tokens: int,
     knowmem_tokens: int,
@@ -29,16 +30,17 @@ def evaluate(
     tokens_per_batch: int,
     report: Report = lambda done, total: None,
 ) -> list[dict]:
-    """Samples of all sets of `muse.Source.evaluated()`: name -> rows.
+    """Samples of what is `asked` (keys of `muse.ASKED`). `sets`: of `muse.Source.evaluated(asked)`, name -> rows.
 
     max_length: tokens of prompt and continuation together, and of a document. verbmem_tokens, knowmem_tokens: the
     longest continuations; MUSE has 128 and 32. space_in_prompt: see `knowmem`.
     KitError: a prompt or document does not fit; nothing is cut but what MUSE cuts.
     """
-    total, done = sum(len(sets[name]) for name in muse.ASKED), 0
+    scored = [name for part, names in muse.ASKED.items() if part in asked for name in names]
+    total, done = sum(len(sets[name]) for name in scored), 0
     samples: list[dict] = []
     bounds = {"max_length": max_length, "tokens_per_batch": tokens_per_batch}
-    for name in muse.ASKED:
+    for name in scored:
         kind, _, part = name.partition("/")
         part = part.removesuffix("_qa")
         progress = lambda now, _, before=done: report(before + now, total)  # noqa: E731

@@ -55,11 +55,13 @@ class Row:
     setting: str | None = None  # None where it is the table's default, and in reference rows
     training: dict | None = None  # of the unlearning; None in reference rows
     collapsed: bool = False  # on the validation authors no point of the grid kept enough
+    fold: str | None = None  # a point of Table 5's curves: the forget set it ends with, scal/forget_2 or sust/forget_2
 
     @property
     def label(self) -> str:
         suffix = "" if self.variant == "paper" else f"_{self.variant}"
-        return f"{self.method}{suffix}" + (f"_{self.setting}_setting" if self.setting else "")
+        suffix += f"_{self.setting}_setting" if self.setting else ""
+        return f"{self.method}{suffix}" + (f"_{self.fold.replace('/forget', '')}" if self.fold else "")
 
     @property
     def name(self) -> str:

@@ -216,11 +216,13 @@ class MuseData(Strict):
 
 
 class MuseEvaluation(Strict):
-    """Lengths in tokens: of the longest prompt with its continuation, and of continuations; MUSE has 128 and 32.
+    """`asked`: what is measured, of verbmem, knowmem_forget, knowmem_retain, privleak; the rest is not run. Lengths in
+    tokens: of the longest prompt with its continuation, and of continuations; MUSE has 128 and 32.
 
     `space_in_prompt`: whether a few-shot prompt ends with a space, as MUSE's does for Llama 2's vocabulary.
     """
 
+    asked: Annotated[list[str], Field(min_length=1)]
     max_length: Positive
     verbmem_tokens: Positive
     knowmem_tokens: Positive
@@ -230,12 +232,13 @@ class MuseEvaluation(Strict):
 
 class Muse(Params):
     """FLAT's Table 5: documents are forgotten. `reinforce`: how the original model learns the forget set once more, for
-    Task Vector and WHP.
+    Task Vector and WHP. `curves`: methods of `rows` that also forget more sets, all at once and one after another.
     """
 
     data: MuseData
     reinforce: Training
     evaluation: MuseEvaluation
+    curves: Annotated[list[str], Field(min_length=1)] | None
 
     @property
     def third_party(self) -> bool:

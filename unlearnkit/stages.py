@@ -45,7 +45,7 @@ def quieten() -> None:
 def start_model(start: dict):
     """(model, tokenizer) that a run starts from."""
     if "run" in start:
-        folders = [runs.folder(start["run"], kind) for kind in ("base_model", "finetuned")]
+        folders = [runs.folder(start["run"], kind) for kind in ("base_model", "finetuned", "row")]
         complete = [folder for folder in folders if (folder / "manifest.json").exists()]
         if not complete:
             raise KitError(f"{paths.runs()}: the run {start['run']}, from which this one starts, is not complete")

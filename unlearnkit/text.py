@@ -50,9 +50,10 @@ def _value(record: dict, metric: str) -> float | None:
     return record.get(metric, record.get("model_utility") if metric == "model_utility_geometric" else None)
 
 
-def number(value: float | None, digits: int) -> str:
-    if value is None:
-        return "-"
+def number(value: float | str | None, digits: int) -> str:
+    """A cell: a number, words as they are, "-" for none."""
+    if value is None or isinstance(value, str):
+        return value or "-"
     if (value != 0 and abs(value) < 10**-digits) or 1e6 <= abs(value) < math.inf:
         return f"{value:.1e}"
     return f"{value:.{digits}f}"

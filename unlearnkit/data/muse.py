@@ -20,6 +20,7 @@ Where a copy has no raw sets, `train_on: asked` trains on the documents that the
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -29,6 +30,7 @@ from unlearnkit.errors import KitError, nearest
 
 NEWS = Path(__file__).parent / "news" / "files"
 SOURCES = ("news", "local")
+FOLDS = 4  # of scal and sust
 FIELDS: dict[str, tuple[str, ...]] = {
     **{f"raw/{name}": () for name in ("forget", "retain1", "retain2", "holdout")},
     "verbmem/forget": ("prompt", "gt"),
@@ -37,7 +39,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
         for name in ("forget_qa", "retain_qa", "forget_qa_icl", "retain_qa_icl")
     },
     **{f"privleak/{name}": () for name in ("forget", "retain", "holdout")},
-    **{f"{kind}/forget_{number}": () for kind in ("scal", "sust") for number in range(1, 5)},
+    **{f"{kind}/forget_{number}": () for kind in ("scal", "sust") for number in range(1, FOLDS + 1)},
     "pretrain": (),
 }
 # The authors' development repository, whose files a local copy has, names the retain data it asks about retain2.
@@ -46,16 +48,13 @@ LOCAL_NAMES = {
     "knowmem/retain_qa_icl": "knowmem/retain2_qa_icl",
     "privleak/retain": "privleak/retain2",
 }
-# What an evaluation scores; knowmem sets bring their in-context examples.
-ASKED = (
-    "verbmem/forget",
-    "knowmem/forget_qa",
-    "knowmem/retain_qa",
-    "privleak/forget",
-    "privleak/retain",
-    "privleak/holdout",
-)
-EVALUATED = (*ASKED, "knowmem/forget_qa_icl", "knowmem/retain_qa_icl")
+# What an evaluation may ask, and the sets that it scores for it.
+ASKED = {
+    "verbmem": ("verbmem/forget",),
+    "knowmem_forget": ("knowmem/forget_qa",),
+    "knowmem_retain": ("knowmem/retain_qa",),
+    "privleak": ("privleak/forget", "privleak/retain", "privleak/holdout"),
+}
 # With `train_on: asked`, what stands for a raw set: sets, and which of their texts. Every other retain document is for
 # methods that take retain data, as raw/retain1 is.
 STAND_INS = {
@@ -102,10 +101,11 @@ class Source:
         whole = ((name,), slice(None))
         return STAND_INS.get(name, whole) if self.train_on == "asked" else whole
 
-    def evaluated(self) -> dict[str, list]:
-        """The sets of EVALUATED, checked (`check`)."""
-        sets = {name: self.load(name) for name in EVALUATED}
-        check(sets)
+    def evaluated(self, asked: Iterable[str] = tuple(ASKED)) -> dict[str, list]:
+        """The sets that an evaluation reads (`read_for`); for PrivLeak they are checked (`check`)."""
+        sets = {name: self.load(name) for name in read_for(asked)}
+        if "privleak" in asked:
+            check(sets)
         return sets
 
 
@@ -135,6 +135,7 @@ def fingerprint(source: str, name: str, revision: str | None = None) -> str:
     return hashlib.sha256(_file(source, name).read_bytes()).hexdigest()[:16]
 
 
+<<<<<<< HEAD
 def joined(row: dict) -> str:
     """The text that a row of verbmem was cut from: `prompt`, then `gt`.
 
@@ -143,6 +144,12 @@ def joined(row: dict) -> str:
     """
     nothing_lost = OPENS.search(row["prompt"]) or CLOSES.match(row["gt"])
     return row["prompt"] + ("" if nothing_lost else " ") + row["gt"]
+=======
+def read_for(asked: Iterable[str]) -> list[str]:
+    """The sets that an evaluation of `asked` (keys of ASKED) reads: those it scores and KnowMem's examples."""
+    scored = [name for part, names in ASKED.items() if part in asked for name in names]
+    return scored + [f"{name}_icl" for name in scored if name.startswith("knowmem/")]
+>>>>>>> 8bbd23aa2b5f1b93da12e83d755cd16a4ef899d8
 
 
 def few_shot(examples: list[dict], question: str) -> str:

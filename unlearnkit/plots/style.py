@@ -118,9 +118,9 @@ def fill_of(row: dict, colour: str) -> dict:
     return {"markerfacecolor": colour, "markeredgecolor": "white", "markeredgewidth": 0.6}
 
 
-def known(value: float | None) -> bool:
+def known(value: float | str | None) -> bool:
     """Whether there is a number to draw."""
-    return value is not None and math.isfinite(value)
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def base_models(rows: Iterable[dict]) -> dict[str, list[dict]]:
