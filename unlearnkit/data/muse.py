@@ -135,7 +135,6 @@ def fingerprint(source: str, name: str, revision: str | None = None) -> str:
     return hashlib.sha256(_file(source, name).read_bytes()).hexdigest()[:16]
 
 
-<<<<<<< HEAD
 def joined(row: dict) -> str:
     """The text that a row of verbmem was cut from: `prompt`, then `gt`.
 
@@ -144,12 +143,12 @@ def joined(row: dict) -> str:
     """
     nothing_lost = OPENS.search(row["prompt"]) or CLOSES.match(row["gt"])
     return row["prompt"] + ("" if nothing_lost else " ") + row["gt"]
-=======
+
+
 def read_for(asked: Iterable[str]) -> list[str]:
     """The sets that an evaluation of `asked` (keys of ASKED) reads: those it scores and KnowMem's examples."""
     scored = [name for part, names in ASKED.items() if part in asked for name in names]
     return scored + [f"{name}_icl" for name in scored if name.startswith("knowmem/")]
->>>>>>> 8bbd23aa2b5f1b93da12e83d755cd16a4ef899d8
 
 
 def few_shot(examples: list[dict], question: str) -> str:
