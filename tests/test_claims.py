@@ -5,16 +5,21 @@ import json
 import math
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from unlearnkit.claims import BASELINES, CLAIMS_TABLE4, FLAT, read_published, to_markdown, verdicts
+from unlearnkit import claims
+from unlearnkit.claims import BASELINES, FLAT, to_markdown
 from unlearnkit.errors import KitError
+from unlearnkit.papers import claims_table4
+from unlearnkit.papers.claims_table4 import read_published
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE4 = ROOT / "results/published/flat_table4.csv"
-CLAIMS = {claim.id: claim for claim in CLAIMS_TABLE4}
+CLAIMS = {claim.id: claim for claim in claims_table4.CLAIMS}
+verdicts = partial(claims.verdicts, claims_table4.CLAIMS)
 
 # (base model, claim, outcome, the numbers that decide it), read off the printed table by hand.
 ON_PRINTED_NUMBERS = [

@@ -27,9 +27,9 @@ def test_scores_are_means_over_samples_and_diversity_is_of_all_outputs_together(
     assert found["completion_bleu"] == pytest.approx(50)
     assert found["completion_rouge_l_recall"] == pytest.approx(0.5)
     assert found["distinct_1"] == found["distinct_2"] == found["token_entropy"] == 1
-    assert set(found) == set(
-        "completion_bleu completion_rouge_l_recall distinct_1 distinct_2 distinct_3 token_entropy".split()
-    )
+    keys = "completion_bleu completion_rouge_l_recall completion_words distinct_1 distinct_2 distinct_3 token_entropy"
+    assert set(found) == set(keys.split())
+    assert found["completion_words"] == 2.5
     # Recall: of the reference's four words three are found in order, whatever else is said.
     (half,) = [book.scores([sample("red green blue black", "red and green and blue and red")])]
     assert half["completion_rouge_l_recall"] == pytest.approx(3 / 4)
@@ -41,9 +41,9 @@ def test_fq_gap_adds_two_scales():
     model = {"completion_bleu": 2.0, "completion_rouge_l_recall": 0.10}
     retained = {"completion_bleu": 3.5, "completion_rouge_l_recall": 0.30}
     gap = book.fq_gap(model, retained)
-    assert gap == pytest.approx({"fq_gap": 1.7, "fq_gap_bleu": 1.5, "fq_gap_rouge_l": 0.2})
+    assert gap == pytest.approx({"fq_gap": 1.7, "fq_gap_bleu": 1.5, "fq_gap_rouge_l": 0.2, "fq_gap_one_scale": 0.215})
     assert book.fq_gap(retained, model) == pytest.approx(gap)
-    assert book.fq_gap(model, model) == {"fq_gap": 0, "fq_gap_bleu": 0, "fq_gap_rouge_l": 0}
+    assert set(book.fq_gap(model, model).values()) == {0}
     # Opposite signs do not cancel.
     assert book.fq_gap(model | {"completion_rouge_l_recall": 0.5}, retained)["fq_gap"] == pytest.approx(1.7)
 

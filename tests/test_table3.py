@@ -1,6 +1,9 @@
 """The tiny Table 3: what is planned, its records from made-up samples, what a stored result must follow from."""
 
+import gzip
+import hashlib
 import json
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -129,7 +132,7 @@ def test_tokens_are_counted_by_the_named_tokenizer(tmp_path, micro_tokenizer):
 # --- what is refused ------------------------------------------------------------------------------------------
 
 
-def test_the_refusals_name_what_was_wrong(tmp_path):
+def test_the_refusals_name_what_was_wrong():
     missing = refusal(data__book="nowhere.txt")
     assert missing.startswith(f"{FILE}: data.book: there is no file 'nowhere.txt'; the kit ships no copyrighted book")
     assert "data.general: there is no file 'c4.txt'" in refusal(data__general="c4.txt")
@@ -143,17 +146,58 @@ def test_the_refusals_name_what_was_wrong(tmp_path):
     assert "this table has no trajectories" in refusal(unlearn__paper__trajectory_every=2)
 
 
+def test_a_book_that_gives_no_excerpts_is_refused_before_anything_is_trained(tmp_path):
+    file = tmp_path / "mine.txt"
+    for content, reason in (
+        (b" \n", f"data.book: {file} is empty"),
+        (b"caf\xe9", f"data.book: {file} is not UTF-8 text (byte 3)"),
+        (b"One two three.", "data.book: the text has 0 excerpts of 48 words, and 120 are asked for"),
+    ):
+        file.write_bytes(content)
+        assert refusal(data__book=str(file)) == f"{FILE}: {reason}"
+    file.write_text("")
+    tokens = {"data__unit": "tokens", "data__tokenizer": "facebook/opt-2.7b"}
+    assert refusal(data__book=str(file), **tokens) == f"{FILE}: data.book: {file} is empty"
+    file.write_text("Two words.\n\nOne\n")
+    assert refusal(data__general=str(file)) == (
+        f"{FILE}: data.general: {file}, line 3: a document has two words or more"
+    )
+
+
+def test_a_prompt_longer_than_the_window_is_refused_before_anything_is_trained():
+    assert refusal(evaluation__max_length=66) == (
+        f"{FILE}: data.prompt_length: a prompt of 19 words and 48 new tokens are more than evaluation.max_length, 66"
+    )
+    assert refusal(evaluation__max_length=257) == (
+        f"{FILE}: evaluation.max_length: 257 tokens are more than the model's window, "
+        "base_models.llama.scratch.architecture.max_position_embeddings: 256"
+    )
+
+
 def _invalid(**changes) -> str:
     with pytest.raises(KitError) as error:
         content(**changes)
     return str(error.value)
 
 
-def test_a_prompt_longer_than_the_window_is_refused_before_anything_is_asked(micro_tokenizer):
-    plan = papers.make(content(evaluation__max_length=40), FILE)
+@pytest.mark.parametrize(("max_length", "window"), [(70, 256), (128, 70)])
+def test_a_prompt_whose_tokens_exceed_the_window_is_refused_before_anything_is_asked(
+    micro_tokenizer, max_length, window
+):
+    plan = papers.make(content(evaluation__max_length=max_length), FILE)
     spec = plan.runs[plan.rows[0].draws[0].run].spec
-    with pytest.raises(KitError, match=r"the prompt of excerpt 1 has .* more than the model's window of 40"):
-        sampling.of_book(None, micro_tokenizer, spec, lambda *_: None)
+    model = SimpleNamespace(config=SimpleNamespace(max_position_embeddings=window))
+    with pytest.raises(KitError, match=r"the prompt of excerpt 1 has .* more than the model's window of 70; cut"):
+        sampling.of_book(model, micro_tokenizer, spec, lambda *_: None)
+
+
+def test_what_the_base_model_cannot_be_asked_costs_no_unlearning():
+    plan = papers.make(content(), FILE)
+    base = plan.rows[0].draws[0].run
+    assert plan.rows[0].method == "base" and not {base}.intersection(plan.runs[base].needs)
+    assert all(base in plan.runs[draw.run].needs for row in plan.rows[1:] for draw in row.draws)
+    trained = [run for run in plan.runs.values() if run.kind == "finetuned"]
+    assert trained and all(base not in run.needs for run in trained)
 
 
 def test_a_task_file_that_lm_eval_rejects_is_one_line_with_its_name(tmp_path):
@@ -175,6 +219,20 @@ def test_the_papers_file_plans_once_the_user_has_put_a_book_there(tmp_path):
     assert len(plan.rows) == 14 and {run.kind for run in plan.runs.values()} == {"finetuned", "row"}
     assert plan.params.third_party and plan.params.paper_scale
     assert [row.method for row in plan.rows] == [row["method"] for row in TEXT["rows"]]
+
+
+def test_the_papers_file_also_takes_the_releases_form(tmp_path):
+    """What its comment says: words in place of tokens."""
+    path = paths.ROOT / "params" / "paper" / "table3.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert "unit: words, tokenizer: null, excerpt_length: 378." in text
+    made = yaml.safe_load(text)
+    made["data"] |= {"unit": "words", "tokenizer": None, "excerpt_length": 378}
+    for name, words in (("book", 300 * 378), ("general", 10)):
+        (tmp_path / name).write_text(" ".join(f"word{number}" for number in range(words)))
+        made["data"][name] = str(tmp_path / name)
+    rows = papers.make(params.parse(made, str(path)), str(path)).data.rows("forget")
+    assert len(rows) == 300 and {len(row["question"].split()) for row in rows} == {200}
 
 
 # --- the records ----------------------------------------------------------------------------------------------
@@ -218,6 +276,12 @@ def test_a_result_is_checked_against_its_samples(few, tmp_path):
     text = (folder / "table.md").read_text()
     assert "| Retained LLM" in text and "GA (collapsed)" in text and "1.1e+71" in text, "paper and ours side by side"
     assert "BLEU runs from 0 to 100" in text and "| chance" in text and "ten terms" in text
+    assert "which never read the book; its FQ Gap is 0" in text and "(200); its paper says 200 tokens" in text
+    shares = next(line for line in text.split("of which BLEU's")[1].splitlines() if line.startswith("| Original LLM"))
+    bleu, gap, scaled = (found[1][key] for key in ("fq_gap_bleu", "fq_gap", "fq_gap_one_scale"))
+    assert f" {bleu / gap:.1%} " in shares and f" {scaled:.3f} " in shares and bleu / gap > 0.9
+    assert json.loads((folder / "verdict.json").read_text())[0]["printed"] == "holds"
+    assert "| FLAT is among the two nearest" in (folder / "verdict.md").read_text()
     assert (folder / "fq_gap_vs_accuracy.png").is_file() and r"\toprule" in (folder / "table.tex").read_text()
     assert flat_table3.describe(few, few.runs[few.rows[1].draws[0].run]).startswith("FQ Gap ")
     gap = str(next(record["fq_gap"] for record in found if record["method"] == "flat_kl"))
@@ -236,14 +300,27 @@ def test_a_changed_completion_is_noticed(few, tmp_path):
     assert "BLEU or ROUGE-L does not follow" in problems and "distinct_1" in problems
 
 
-def test_a_users_book_leaves_numbers_without_text(local, tmp_path):
+def test_a_users_book_leaves_numbers_its_name_and_its_hash(local, tmp_path):
     file = tmp_path / "mine.txt"
     file.write_text(books.load("story"))
     plan = papers.make(content(rows=[{"method": name} for name in SAYS], data__book=str(file)), FILE)
     finish(plan)
     report.assemble(plan, {}, tmp_path / "result")
-    stored = runs.read_samples(tmp_path / "result" / "rows" / "llama__original" / "seed-1" / "samples.jsonl.gz")
+    row = tmp_path / "result" / "rows" / "llama__original" / "seed-1"
+    stored = runs.read_samples(row / "samples.jsonl.gz")
     assert not {"question", "reference", "generation"} & {key for sample in stored for key in sample}
+    manifest = json.loads((row / "manifest.json").read_text())
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    assert manifest["spec"]["data"]["source"] == "mine.txt"
+    assert manifest["spec"]["data_fingerprints"]["forget"] == digest
+    assert json.loads((tmp_path / "result" / "parameters.json").read_text())["data"]["book"] == "mine.txt"
+    assert f"the user's book mine.txt (sha256 {digest}...)" in (tmp_path / "result" / "table.md").read_text()
+    lines = [" ".join(pair["answer"].split()[:6]) for pair in plan.data.rows("forget")]
+    for path in (tmp_path / "result").rglob("*.*"):
+        if path.is_file() and path.suffix not in (".png", ".pdf"):
+            whole = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+            found = " ".join(whole.decode().split())
+            assert str(tmp_path) not in found and not any(line in found for line in lines), path
     assert flat_table3.problems(tmp_path / "result") == []
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import MICRO, MICRO_VOCABULARY
 
-from unlearnkit import methods, papers, params, planned, results
+from unlearnkit import methods, papers, params, planned, report, results, runs, stages
 from unlearnkit.data import benchmarks, muse
 from unlearnkit.errors import KitError
 from unlearnkit.papers import flat_table5
@@ -270,3 +271,31 @@ def test_points_of_curves_stand_in_their_figure_and_not_in_the_table(tmp_path):
         for axes in figures["curves"].axes
     ]
     assert lines == [[pytest.approx([70, 50, 40, 36, 30])], [pytest.approx([70, 50, 50, 45, 40])]]
+
+
+@pytest.mark.slow
+def test_a_table_of_micro_models_from_its_runs_to_its_check(tmp_path, local):
+    content = copy.deepcopy(CONTENT)
+    base_model = content["base_models"]["llama"]
+    base_model["scratch"]["architecture"] = MICRO | {"vocab_size": MICRO_VOCABULARY, "max_position_embeddings": 512}
+    learnt = (base_model["scratch"]["pretrain"], base_model["finetune"], content["reinforce"])
+    for training in (*learnt, content["unlearn"]["paper"]):
+        training |= {"epochs": None, "steps": 2, "batch_size": 4, "warmup_steps": 0}
+    content["evaluation"] |= {"verbmem_tokens": 4, "knowmem_tokens": 3}
+    content["rows"] = [row for row in content["rows"] if row["method"] in ("original", "retain", "kl", "whp")]
+    plan = papers.make(params.parse(content | {"curves": ["kl"]}, "here"), "here")
+    for run in plan.runs.values():
+        stages.execute(run, lambda *_: None)
+    found = report.assemble(plan, {}, tmp_path / "result")
+    assert [one["status"] == "stale" for one in found] == [False] * (4 + 6)
+    second, third = (plan.runs[row.draws[0].run] for row in plan.rows if row.fold in ("sust/forget_2", "sust/forget_3"))
+    files = [runs.folder(run) / "checkpoint" / "model.safetensors" for run in (second, third)]
+    assert files[0].read_bytes() != files[1].read_bytes() and third.needs == (second.key,)
+    assert {path.stem for path in (tmp_path / "result").glob("*.png")} == {"curves", "forgotten_vs_kept", "privleak"}
+    assert flat_table5.problems(tmp_path / "result") == []
+    file = tmp_path / "result" / "rows" / "llama__kl_sust_3" / "seed-1" / "samples.jsonl.gz"
+    changed = runs.read_samples(file)
+    changed[0] |= {"generation": changed[0]["reference"]}
+    runs.write_samples(file, changed)
+    (problem,) = flat_table5.problems(tmp_path / "result")
+    assert problem.startswith("row llama/kl_sust_3, seed 1, verbmem_forget ") and "does not follow" in problem

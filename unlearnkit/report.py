@@ -99,7 +99,7 @@ def assemble(plan: Plan, failed: dict[str, str], target: Path) -> list[dict]:
     markdown = text.markdown(plan, found, paper.blocks(plan, found), caption)
     (target / "table.md").write_text(markdown, encoding="utf-8")
     (target / "table.tex").write_text(paper.latex(plan, found), encoding="utf-8")
-    runs.write_json(target / "parameters.json", parameters)
+    runs.write_json(target / "parameters.json", _without_places(parameters))
     _copy_runs(plan, target)
     checked = paper.verdicts(found, parameters)
     runs.write_json(target / "verdict.json", checked)
@@ -122,14 +122,26 @@ def _copy_runs(plan: Plan, target: Path) -> None:
             if plan.params.third_party:  # other people's text stays where it is
                 samples = [{k: v for k, v in sample.items() if k not in TEXT} for sample in samples]
             runs.write_samples(to / "samples.jsonl.gz", samples)
-            for name in ("trajectory.json", "manifest.json"):
-                if run and (runs.folder(run) / name).is_file():
-                    shutil.copyfile(runs.folder(run) / name, to / name)
+            if run:
+                runs.write_json(to / "manifest.json", _without_places(runs.manifest(run)))
+            if run and (runs.folder(run) / "trajectory.json").is_file():
+                shutil.copyfile(runs.folder(run) / "trajectory.json", to / "trajectory.json")
     others = target / ("models" if plan.rows else "runs")
     others.mkdir()
     for run in plan.runs.values():
         if run.kind != "row" and runs.is_complete(run):
-            shutil.copyfile(runs.folder(run) / "manifest.json", others / f"{tables.row_folder(run.name)}.json")
+            runs.write_json(others / f"{tables.row_folder(run.name)}.json", _without_places(runs.manifest(run)))
+
+
+def _without_places(content):
+    """JSON content, of every absolute path the last part alone: where a file lies is true on this machine only."""
+    if isinstance(content, dict):
+        return {key: _without_places(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_without_places(value) for value in content]
+    if isinstance(content, str) and (content.startswith("~/") or Path(content).is_absolute()):
+        return Path(content).name
+    return content
 
 
 def _execute_notebook(plan: Plan, result: Path) -> str | None:

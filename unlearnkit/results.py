@@ -76,3 +76,12 @@ def difference(result: Path, name: str, other: str, set_name: str) -> Difference
     items = list(by_item[0])
     values = [[found[item]["rouge_l_recall"] for item in items] for found in by_item]
     return clustered.difference(*values, [by_item[0][item]["author"] for item in items])
+
+
+def disagreements(where: str, stored: dict, again: dict) -> list[str]:
+    """A line for every value of `again`, computed anew, that is stored otherwise."""
+    return [
+        f"{where}, {key}: {stored.get(key)} instead of {value}"
+        for key, value in again.items()
+        if stored.get(key) != value and (value == value or stored.get(key) == stored.get(key))  # not both NaN
+    ]

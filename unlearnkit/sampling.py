@@ -70,7 +70,8 @@ def of_book(model, tokenizer, spec: dict, report: Report) -> list[dict]:
     from unlearnkit.metrics.book import bleu, diversity
 
     how, rows = spec["evaluation"], benchmarks.of(spec["data"]).rows("forget")
-    book.check_window(rows, tokenizer, how["max_length"], how["max_new_tokens"])
+    window = getattr(model.config, "max_position_embeddings", how["max_length"])
+    book.check_window(rows, tokenizer, min(window, how["max_length"]), how["max_new_tokens"])
     asked = [evaluation.Question("forget", row["question"], (("answer", row["answer"]),)) for row in rows]
     found = sample(model, tokenizer, spec, asked, True, report)
     said = [one["generation"] for one in found]

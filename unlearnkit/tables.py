@@ -125,13 +125,21 @@ def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
 
 def mark_collapsed(drawn: list[dict]) -> list[dict]:
     """The draws, those of status ok marked as collapsed where their numbers say so."""
+
+    def fell(one: dict, original: dict) -> bool:
+        bound = COLLAPSED_BELOW * (original.get("retain_rouge_l_recall") or 0.0)
+        return one["method"] != "base" and one["retain_rouge_l_recall"] < bound
+
+    return marked(drawn, fell, COLLAPSED)
+
+
+def marked(drawn: list[dict], fell: Callable[[dict, dict], bool], reason: str) -> list[dict]:
+    """The draws, those of status ok marked as collapsed where `fell(draw, the original model's of its seed, or {})`."""
     originals = {(one["base_model"], one["seed"]): one for one in drawn if one["method"] == "original"}
     found = []
     for one in drawn:
-        original = originals.get((one["base_model"], one["seed"]), {})
-        bound = COLLAPSED_BELOW * (original.get("retain_rouge_l_recall") or 0.0)
-        fell = one["status"] == "ok" and one["method"] != "base" and one["retain_rouge_l_recall"] < bound
-        found.append(one | {"status": "collapsed", "reason": COLLAPSED} if fell else one)
+        is_so = one["status"] == "ok" and fell(one, originals.get((one["base_model"], one["seed"]), {}))
+        found.append(one | {"status": "collapsed", "reason": reason} if is_so else one)
     return found
 
 

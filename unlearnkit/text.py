@@ -6,7 +6,6 @@ A block is the head and the lines of one small table; `markdown` writes them all
 import math
 
 from unlearnkit import paths, tables
-from unlearnkit.captions import caption
 from unlearnkit.metrics.tofu import ks_level
 from unlearnkit.planned import Plan
 from unlearnkit.tables import read_csv, reference_folder
@@ -173,7 +172,7 @@ def variants(found: list[dict], base_model: str) -> Block:
     return side_by_side(
         released,
         {
-            "paper's form": [record | {"variant": "release"} for record in paper_form],
+            "paper's form": [record | {"variant": one["variant"]} for one in released for record in paper_form],
             "release's": released,
         },
     )
@@ -247,14 +246,13 @@ def markdown(plan: Plan, found: list[dict], blocks: list[tuple[str, Block]], cap
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
-def latex(plan: Plan, found: list[dict]) -> str:
-    """A booktabs table of our values, for a paper or a slide: the rows of the table's own setting and form."""
-    lines = [r"\begin{tabular}{l" + "r" * len(PRINTED) + "}", r"\toprule"]
-    lines.append("Method & " + " & ".join(head for _, head, _ in PRINTED) + r" \\")
+def latex(plan: Plan, found: list[dict], printed: tuple, caption: list[str]) -> str:
+    """A booktabs table of our values, for a paper or a slide; the caption above it as comments."""
+    heads = [head.replace("_", r"\_") for _, head, _ in printed]
+    lines = [r"\begin{tabular}{l" + "r" * len(heads) + "}", r"\toprule", " & ".join(["Method", *heads]) + r" \\"]
     for base_model, model in plan.params.base_models.items():
-        lines += [r"\midrule", rf"\multicolumn{{{1 + len(PRINTED)}}}{{l}}{{{model.printed_as}: {base_model}}} \\"]
-        for record in of(found, base_model):
-            cells = [number(record.get(metric), digits) for metric, _, digits in PRINTED]
-            lines.append(f"{label(record)} & " + " & ".join(cells) + r" \\")
-    notes = ["% " + line for line in caption(plan, found)]
-    return "\n".join([*notes, *lines, r"\bottomrule", r"\end{tabular}", ""])
+        lines += [r"\midrule", rf"\multicolumn{{{1 + len(heads)}}}{{l}}{{{model.printed_as}: {base_model}}} \\"]
+        for record in (one for one in found if one["base_model"] == base_model):
+            cells = [number(record.get(metric), digits) for metric, _, digits in printed]
+            lines.append(" & ".join([label(record), *cells]) + r" \\")
+    return "\n".join([*("% " + line for line in caption), *lines, r"\bottomrule", r"\end{tabular}", ""])

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from unlearnkit import paths
 from unlearnkit.errors import KitError, nearest
 
 STORY = Path(__file__).parent / "story" / "files" / "story.txt"
@@ -67,6 +68,14 @@ class Source:
         own = [_own_file(file) for file in GENERAL] if name in ("pretrain", "texts") else []
         return _hash([*own, path(self.source)] if name != "pretrain" else own)
 
+    def check(self) -> None:
+        """KitError: a text that cannot be read or is empty; in words: a book that does not give the excerpts."""
+        if self.unit == "words":
+            self.rows("forget")
+        else:
+            load(self.source)
+        general(self.general)
+
     def _tokenizer(self):
         from transformers import AutoTokenizer
 
@@ -77,28 +86,15 @@ SETS = ("book", "forget", "retain", "pretrain", "texts")
 
 
 def path(source: str) -> Path:
-    """The file of a source: `story`, or the path of a text file. KitError: there is no such file."""
+    """The file of a book: `story`, or the path of a text file. KitError: there is no such file."""
     if source == "story":
         return STORY
-    found = Path(source).expanduser()
-    if not found.is_file():
-        raise KitError(
-            f"data.book: there is no file '{source}'; the kit ships no copyrighted book: "
-            "name a text file that you own, or 'story'"
-        )
-    return found
+    return _file("book", source, "the kit ships no copyrighted book: name a text file that you own, or 'story'")
 
 
 def load(source: str) -> str:
     """The text, white space between words reduced to one space. KitError: no file, not UTF-8 text, no words."""
-    where = path(source)
-    try:
-        text = " ".join(where.read_text(encoding="utf-8-sig").split())
-    except UnicodeDecodeError as error:
-        raise KitError(f"data.book: {where} is not UTF-8 text (byte {error.start})") from None
-    if not text:
-        raise KitError(f"data.book: {where} is empty")
-    return text
+    return " ".join(_read("book", path(source)).split())
 
 
 def fingerprint(source: str) -> str:
@@ -107,24 +103,39 @@ def fingerprint(source: str) -> str:
 
 
 def general(source: str) -> list[str]:
-    """The documents of the retain data. KitError: no file, or none in it."""
+    """The documents of the retain data. KitError: no file, not UTF-8 text, no document, or one of a single word."""
     if source == "story":
         return list(_own(GENERAL[:1]))
-    found = [line for line in _general_file(source).read_text(encoding="utf-8").splitlines() if line.strip()]
-    if not found:
-        raise KitError(f"data.general: {source} is empty")
-    return found
+    where = _general_file(source)
+    lines = list(enumerate(_read("general", where).splitlines(), 1))
+    for number, line in lines:
+        if len(line.split()) == 1:
+            raise KitError(f"data.general: {where}, line {number}: a document has two words or more")
+    return [line for _, line in lines if line.strip()]
 
 
 def _general_file(source: str) -> Path:
     if source == "story":
         return _own_file(GENERAL[0])
-    found = Path(source).expanduser()
+    return _file("general", source, "name a text file with a document a line, or 'story'")
+
+
+def _file(key: str, source: str, hint: str) -> Path:
+    """A file of the user's, below the project where its path is relative."""
+    found = paths.inside(str(Path(source).expanduser()))
     if not found.is_file():
-        raise KitError(
-            f"data.general: there is no file '{source}'; name a text file with a document a line, or 'story'"
-        )
+        raise KitError(f"data.{key}: there is no file '{source}'; {hint}")
     return found
+
+
+def _read(key: str, file: Path) -> str:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise KitError(f"data.{key}: {file} is not UTF-8 text (byte {error.start})") from None
+    if not text.strip():
+        raise KitError(f"data.{key}: {file} is empty")
+    return text
 
 
 def _own_file(name: str) -> Path:

@@ -22,6 +22,8 @@ METRICS: dict[str, Metric] = {
                "distance of the completions' mean BLEU to that model's", FLAT),
         Metric("fq_gap_rouge_l", "gap of ROUGE-L", "recall", "down", 0.0, 1.0, 0.0,
                "distance of the completions' mean ROUGE-L to that model's", FLAT),
+        Metric("fq_gap_one_scale", "FQ Gap on one scale", "sum of the two gaps", "down", 0.0, 2.0, 0.0,
+               "the same sum with BLEU from 0 to 1 as ROUGE-L is", "ours"),
         Metric("completion_bleu", "BLEU of completions", "BLEU", "near", 0.0, 100.0, RETAIN_MODEL,
                "mean over excerpts of sacrebleu's corpus BLEU of one completion", FLAT),
         Metric("completion_rouge_l_recall", "ROUGE-L of completions", "recall", "near", 0.0, 1.0, RETAIN_MODEL,
@@ -33,6 +35,8 @@ METRICS: dict[str, Metric] = {
         *(Metric(f"distinct_{n}", f"distinct-{n}", "share", "near", 0.0, 1.0, RETAIN_MODEL,
                  f"different runs of {n} words over all of them, all completions together", "arXiv 1510.03055")
           for n in (1, 2, 3)),
+        Metric("completion_words", "words of a completion", "words", "near", 0.0, math.inf, RETAIN_MODEL,
+               "mean over excerpts; distinct-n compares completions of like length", "ours"),
         Metric("token_entropy", "token entropy", "share", "near", 0.0, 1.0, RETAIN_MODEL,
                "entropy of the words of all completions over the largest it could be", "ours"),
     )
@@ -62,9 +66,10 @@ def scores(samples: list[dict]) -> Scores:
 
 
 def diversity(generations: list[str]) -> Scores:
-    """Distinct-1 to distinct-3 and token entropy of all generations together."""
+    """Distinct-1 to distinct-3 and token entropy of all generations together, and their mean length in words."""
     found = {f"distinct_{n}": distinct(generations, n) for n in (1, 2, 3)}
-    return found | {"token_entropy": token_entropy(generations)}
+    words = sum(map(len, _words(generations))) / len(generations)
+    return found | {"token_entropy": token_entropy(generations), "completion_words": words}
 
 
 def book_metrics(samples: list[dict], retained: list[dict] | None) -> Scores:
@@ -96,11 +101,13 @@ def book_metrics(samples: list[dict], retained: list[dict] | None) -> Scores:
 def fq_gap(model: Scores, retained: Scores) -> Scores:
     """FQ Gap: |BLEU - BLEU of the retained model| + |ROUGE-L - that of it|; 0 is best.
 
-    `fq_gap_bleu` (0 to 100) and `fq_gap_rouge_l` (0 to 1) are its two parts.
+    `fq_gap_bleu` (0 to 100) and `fq_gap_rouge_l` (0 to 1) are its two parts; `fq_gap_one_scale` is their sum with both
+    from 0 to 1.
     """
     of_bleu = abs(model["completion_bleu"] - retained["completion_bleu"])
     of_rouge_l = abs(model["completion_rouge_l_recall"] - retained["completion_rouge_l_recall"])
-    return {"fq_gap": of_bleu + of_rouge_l, "fq_gap_bleu": of_bleu, "fq_gap_rouge_l": of_rouge_l}
+    parts = {"fq_gap_bleu": of_bleu, "fq_gap_rouge_l": of_rouge_l}
+    return {"fq_gap": of_bleu + of_rouge_l, **parts, "fq_gap_one_scale": of_bleu / 100 + of_rouge_l}
 
 
 def distinct(generations: list[str], n: int) -> float:

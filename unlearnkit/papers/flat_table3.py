@@ -1,125 +1,50 @@
 """FLAT (arXiv 2410.11143), Table 3: copyrighted text. A book is forgotten; the gold standard never read it."""
 
-import dataclasses
 from pathlib import Path
 
-from unlearnkit import checks, methods, planned, plots, results, runs, tables, text, zeroshot
+from unlearnkit import claims, plots, results, tables, text, zeroshot
 from unlearnkit.captions import unpinned
-from unlearnkit.data import book, templates
-from unlearnkit.errors import KitError, at
+from unlearnkit.data import book
 from unlearnkit.metrics.book import book_metrics
 from unlearnkit.metrics.book import diversity as diversity_of
 from unlearnkit.metrics.tofu import rouge_l_recall
-from unlearnkit.papers import measured
-from unlearnkit.plan import printed_as
-from unlearnkit.planned import Draw, Models, Plan, Row, Run, unlearn_spec
-from unlearnkit.schema import Book, RowParams
+from unlearnkit.papers import claims_table3, measured, trained
+from unlearnkit.papers.book_plan import make
+from unlearnkit.planned import Plan, Run
 from unlearnkit.tables import records
 from unlearnkit.text import Block
 
-__all__ = ["records"]
+__all__ = ["make", "records"]
 
 NOTEBOOK = "03_flat_table3_copyrighted_text.ipynb"
-# The base model never saw the book: it is what the table calls the retained model.
-REFERENCES = {"base": "Retained LLM", "original": "Original LLM"}
-NEEDED = {"base": "FQ Gap is measured against", "original": "collapse is measured against"}
 PRINTED = (("fq_gap", "FQ Gap", 4), ("word_perplexity", "PPL", 4), ("mean_accuracy", "Avg Acc", 4))
 PARTS = {
     "completion_bleu": "BLEU",
     "fq_gap_bleu": "its gap",
     "completion_rouge_l_recall": "ROUGE-L",
     "fq_gap_rouge_l": "its gap",
+    "fq_gap": "FQ Gap: the sum",
+    "bleu_share": "of which BLEU's",
+    "fq_gap_one_scale": "sum with BLEU / 100",
+}
+DIVERSITY = {
     "distinct_1": "distinct-1",
     "distinct_2": "distinct-2",
     "distinct_3": "distinct-3",
     "token_entropy": "token entropy",
+    "completion_words": "words",
+}
+COUNTED = {
+    "tokens": "Prompts are counted in tokens, as FLAT's paper does (200); its released files hold 200 words.",
+    "words": "Prompts are counted in words, as in FLAT's released files (200); its paper says 200 tokens.",
 }
 COLLAPSED_ABOVE = 10.0  # times the original model's perplexity
 COLLAPSED = f"word perplexity above {COLLAPSED_ABOVE:g} times the original's"
 
 
-class BookModels(Models):
-    """The models of one base model that meet a book."""
-
-    def read_by_tokenizer(self, pretrain_split: str) -> list[str]:
-        return ["texts"]
-
-    def original(self, seed: int) -> dict:
-        return self.finetuned(["book"], "original", seed)
-
-    def evaluated(self, start: dict, label: str, unlearn: dict | None = None, seed: int = 0) -> str:
-        """The key of a run that evaluates a model, after unlearning it where `unlearn` says how."""
-        how = self.plan.params.evaluation
-        spec = {**self.shared, "start": start, "unlearn": unlearn, "evaluation": how.model_dump()}
-        spec["tasks_fingerprint"] = zeroshot.fingerprint(zeroshot.task_folder(how.task_files))
-        sets = ["forget"]
-        if unlearn:
-            training = {key: value for key, value in unlearn["training"].items() if key != "trajectory_every"}
-            spec |= {"unlearn": unlearn | {"training": training}, "seed": seed, "trajectory_every": None}
-            spec |= {"forget_set": "forget", "retain_set": "retain", "templates": "universe"}
-            if {"retain", "mismatch"}.intersection(unlearn["parts"]):
-                sets.append("retain")
-            if "template" in unlearn["parts"]:
-                spec["templates_fingerprint"] = templates.fingerprint()
-        needs = (start["run"],) if "run" in start else ()
-        return self.plan.add("row", f"{self.name}/{label}", spec, sets, needs).key
-
-
-def make(content: Book, where: str, split: str | None = None) -> Plan:
-    """Plan all rows. KitError: a name that does not exist, no book, or a forget split, which there is not."""
-    if split:
-        raise KitError(f"{where}: {content.table} has no forget splits")
-    with at(where):
-        _check(content)
-    plan = Plan(content, where)
-    for base_model in content.base_models:
-        for row in content.rows:
-            if row.base_models is None or base_model in row.base_models:
-                plan.rows.append(_row(plan, BookModels(plan, base_model), row))
-    return plan
-
-
-def _check(content: Book) -> None:
-    source, how = planned.source(content), content.evaluation
-    for name in book.SETS:
-        source.fingerprint(name)
-    for name, base_model in content.base_models.items():
-        checks.check_base_model(f"base_models.{name}", base_model, source.fingerprint)
-        if base_model.retain_log:
-            raise KitError(f"base_models.{name}.retain_log: the base model stands for the retain model; set it to null")
-    if content.unlearn.selected or content.selection:
-        raise KitError("unlearn.selected and selection: this table selects nothing; set both to null")
-    if content.unlearn.paper.trajectory_every:
-        raise KitError("unlearn.paper.trajectory_every: this table has no trajectories; set it to null")
-    with at("evaluation.task_files"):
-        folder = zeroshot.task_folder(how.task_files)
-    with at("evaluation.tasks"):
-        zeroshot.check_files([*how.tasks, how.perplexity], folder)
-    checks.check_rows(content, REFERENCES, NEEDED)
-
-
-def _row(plan: Plan, models: BookModels, row: RowParams) -> Row:
-    content = plan.params
-    training = None if row.method in REFERENCES else models.training("paper")
-    name = REFERENCES.get(row.method) or printed_as(content, row, None)
-    line = Row(models.name, row.method, name, (), row.variant, None, training)
-    unlearn = unlearn_spec(content, row, training) if training else None
-    base, draws = models.evaluated(models.base(), "base"), []
-    for seed in content.seeds:
-        run = base
-        if row.method != "base":
-            run = models.evaluated(models.original(seed), f"{line.label}{models.of_seed(seed)}", unlearn, seed)
-        draws.append(Draw(seed, run, base))
-    return dataclasses.replace(line, draws=tuple(draws))
-
-
 def describe(plan: Plan, run: Run) -> str:
     """A finished run's numbers in a few words."""
-    found = [(row, draw) for row in plan.rows for draw in row.draws if draw.run == run.key]
-    if not found:
-        return "done"
-    metrics = book_metrics(tables.draw_samples(plan, *found[0]), tables.retain_samples(plan, *found[0]))
-    return "  ".join(f"{head} {text.number(metrics.get(key), digits)}" for key, head, digits in PRINTED)
+    return trained.describe(plan, run, book_metrics, PRINTED)
 
 
 def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
@@ -130,13 +55,12 @@ def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
 
 def mark_collapsed(drawn: list[dict]) -> list[dict]:
     """The draws, those of status ok marked as collapsed where their perplexity says so."""
-    originals = {(one["base_model"], one["seed"]): one for one in drawn if one["method"] == "original"}
-    found = []
-    for one in drawn:
-        bound = originals.get((one["base_model"], one["seed"]), {}).get("word_perplexity")
-        fell = one["status"] == "ok" and bound is not None and not one["word_perplexity"] <= COLLAPSED_ABOVE * bound
-        found.append(one | {"status": "collapsed", "reason": COLLAPSED} if fell else one)
-    return found
+
+    def fell(one: dict, original: dict) -> bool:
+        bound = original.get("word_perplexity")
+        return bound is not None and not one["word_perplexity"] <= COLLAPSED_ABOVE * bound  # NaN fell too
+
+    return tables.marked(drawn, fell, COLLAPSED)
 
 
 def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
@@ -148,7 +72,8 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
         named = [record | {"printed_as": text.label(record)} for record in mine]
         parts += [
             (f"{base_model} (in the paper: {model.printed_as})", text.side_by_side(mine, sides, PRINTED)),
-            (f"{base_model}: what FQ Gap is made of, and how diverse completions are", measured.block(named, PARTS, 3)),
+            (f"{base_model}: what FQ Gap is made of", measured.block([_with_share(one) for one in named], PARTS, 3)),
+            (f"{base_model}: how diverse the completions are", measured.block(named, DIVERSITY, 3)),
             (f"{base_model}: accuracy, task by task", measured.block([*named, _chance(plan)], tasks, 3)),
             (f"{base_model}: what stands behind it", _behind(named)),
         ]
@@ -156,6 +81,12 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
             seeds = len(plan.params.seeds)
             parts.append((f"{base_model}: median and range over {seeds} seeds", text.over_seeds(mine, PRINTED)))
     return parts
+
+
+def _with_share(record: dict) -> dict:
+    """The record, with BLEU's part of its FQ Gap."""
+    gap = record.get("fq_gap")
+    return record | {"bleu_share": f"{record['fq_gap_bleu'] / gap:.1%}" if gap else None}
 
 
 def _chance(plan: Plan) -> dict:
@@ -171,7 +102,7 @@ def _behind(found: list[dict]) -> Block:
         lines.append(
             [
                 record["printed_as"],
-                _trains_on(record),
+                trained.trains_on(record),
                 f"{rate:g}" if rate else "-",
                 str(record.get("steps") or "-"),
                 f"{seconds:.1f} s" if seconds else "-",
@@ -180,16 +111,11 @@ def _behind(found: list[dict]) -> Block:
     return lines
 
 
-def _trains_on(record: dict) -> str:
-    """The parts of a method's examples; "-" for reference rows and methods of the user's."""
-    if record["method"] not in methods.METHODS:
-        return "-"
-    return ", ".join(methods.variant(record["method"], record["variant"]).parts)
-
-
 def caption(plan: Plan, found: list[dict]) -> list[str]:
     data, how, seeds = plan.params.data, plan.params.evaluation, plan.params.seeds
-    origin = "the kit's own story" if data.book == "story" else "the user's book"
+    origin = "the kit's own story"
+    if data.book != "story":
+        origin = f"the user's book {book.path(data.book).name} (sha256 {book.fingerprint(data.book)}...)"
     drawn = "one seed" if len(seeds) == 1 else f"{len(seeds)} seeds, the (lower) median of each column"
     count = next((record["n_forget"] for record in found if record.get("n_forget")), None)
     lines = [
@@ -197,17 +123,19 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
         f"prompts of {data.prompt_length}; greedy completions of at most {how.max_new_tokens} tokens; "
         f"every row: {drawn}."
     ]
+    lines.append(COUNTED[data.unit])
     if not plan.params.paper_scale:
         lines.append("Not the paper's scale, model or book: what carries over is how the methods behave.")
     lines += [
         "FQ Gap: |BLEU - that of the Retained LLM| + |ROUGE-L recall - that of it|, 0 is best. BLEU runs from 0 to 100 "
-        "and ROUGE-L from 0 to 1, and FLAT adds them as they are: ROUGE-L can add 1 at most, so BLEU decides the sum. "
-        "Both parts are shown apart.",
-        "The Retained LLM is the base model, which never read the book; its FQ Gap is 0 by definition. A model that "
-        "writes nothing, or noise, comes as near to it as one that forgot well: read FQ Gap beside PPL and diversity.",
+        "and ROUGE-L from 0 to 1, and FLAT adds them as they are: ROUGE-L can add 1 at most. How much of every sum is "
+        "BLEU's, and the sum with both from 0 to 1, is shown apart.",
+        _retained(plan),
         f"PPL: word perplexity on {how.perplexity}. Avg Acc: mean of acc (not acc_norm) over {len(how.tasks)} tasks, "
         "zero-shot, by lm-eval; in FLAT's list of nine data sets TruthfulQA counts twice, so the mean has ten terms.",
-        "Chance: picking answers at random. Distinct-n and token entropy: of all completions of a row together.",
+        "Chance: picking answers at random. FLAT's caption calls the outputs diverse, by PPL and Avg Acc; none of its "
+        "columns looks at an output. Distinct-n and token entropy do, over all completions of a row together; both "
+        "depend on the amount of text, so the mean length of a completion, in words, stands beside them.",
         f"All methods: learning rate {plan.params.unlearn.paper.learning_rate}, the same length; nothing was selected.",
     ]
     if any(record["status"] == "collapsed" for record in found):
@@ -217,17 +145,19 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
     return lines + [f"Not pinned: the newest {name} of the hub was used." for name in unpinned(plan)]
 
 
+def _retained(plan: Plan) -> str:
+    read = "which never read the book"
+    if any(base_model.scratch is None for base_model in plan.params.base_models.values()):
+        read = "before it read the book here; what it met in its own pre-training nobody knows"
+    return (
+        f"The Retained LLM is the base model, {read}; its FQ Gap is 0 by definition. A model that writes nothing, or "
+        "noise, comes as near to it as one that forgot well: read FQ Gap beside PPL and diversity."
+    )
+
+
 def latex(plan: Plan, found: list[dict]) -> str:
     """Our values as a booktabs table."""
-    lines = [r"\begin{tabular}{l" + "r" * len(PRINTED) + "}", r"\toprule"]
-    lines.append("Method & " + " & ".join(head for _, head, _ in PRINTED) + r" \\")
-    for base_model, model in plan.params.base_models.items():
-        lines += [r"\midrule", rf"\multicolumn{{{1 + len(PRINTED)}}}{{l}}{{{model.printed_as}: {base_model}}} \\"]
-        for record in (one for one in found if one["base_model"] == base_model):
-            cells = [text.number(record.get(key), digits) for key, _, digits in PRINTED]
-            lines.append(f"{text.label(record)} & " + " & ".join(cells) + r" \\")
-    notes = ["% " + line for line in caption(plan, found)]
-    return "\n".join([*notes, *lines, r"\bottomrule", r"\end{tabular}", ""])
+    return text.latex(plan, found, PRINTED, caption(plan, found))
 
 
 def figures(result: Path, caption: str) -> dict:
@@ -238,8 +168,8 @@ def figures(result: Path, caption: str) -> dict:
 
 
 def verdicts(found: list[dict], parameters: dict) -> list[dict]:
-    """No claims are checked for this table."""
-    return []
+    """The paper's claims, checked on the printed numbers and on these rows."""
+    return claims.verdicts(claims_table3.CLAIMS, found, parameters["paper_scale"], claims_table3.read_published())
 
 
 def problems(result: Path) -> list[str]:
@@ -247,38 +177,7 @@ def problems(result: Path) -> list[str]:
 
     Texts of a user's book are not stored: BLEU, ROUGE-L and diversity of such a result stand as they are.
     """
-    found = []
-    drawn, folders = results.read_seeds(result), results.draw_folders(result)
-    samples = {draw: runs.read_samples(path / "samples.jsonl.gz") for draw, path in folders.items()}
-    for record in drawn:
-        draw, base = (record["row"], record["seed"]), (f"{record['base_model']}/base", record["seed"])
-        where = f"row {draw[0]}, seed {draw[1]}"
-        if draw not in samples or base not in samples:
-            found.append(f"seeds.csv, {where}: no samples")
-            continue
-        found += [f"{where}, {line}" for line in _other_scores(samples[draw])]
-        again = book_metrics(samples[draw], samples[base])
-        found += _differences(f"seeds.csv, {where}", record, again)
-    judged = mark_collapsed([one | _unjudged(one) for one in drawn])
-    for one, again in zip(drawn, judged, strict=True):
-        where = f"seeds.csv, row {one['row']}, seed {one['seed']}"
-        found += _differences(where, one, {key: again[key] for key in ("status", "reason")})
-    for record in results.read_rows(result):
-        again = tables.record_of([one for one in judged if one["row"] == record["row"]])
-        found += _differences(f"table.csv, row {record['row']}", record, again)
-    return found
-
-
-def _unjudged(draw: dict) -> dict:
-    return {"status": "ok", "reason": None} if draw["status"] == "collapsed" else {}
-
-
-def _differences(where: str, stored: dict, again: dict) -> list[str]:
-    return [
-        f"{where}, {key}: {stored.get(key)} instead of {value}"
-        for key, value in again.items()
-        if stored.get(key) != value
-    ]
+    return trained.problems(result, "base", book_metrics, _other_scores, mark_collapsed)
 
 
 def _other_scores(samples: list[dict]) -> list[str]:
@@ -294,4 +193,4 @@ def _other_scores(samples: list[dict]) -> list[str]:
     ]
     stored = next(one for one in samples if one["set"] == "diversity")
     again = diversity_of([one["generation"] for one in said]) if said else {}
-    return found + _differences("diversity", stored, again)
+    return found + results.disagreements("diversity", stored, again)

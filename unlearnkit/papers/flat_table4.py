@@ -3,16 +3,17 @@
 import json
 from pathlib import Path
 
-from unlearnkit import claims, paths, plots, results, runs, tables, text
+from unlearnkit import claims, paths, plots, results, tables, text
 from unlearnkit.captions import caption
 from unlearnkit.metrics.samples import tofu_metrics
 from unlearnkit.metrics.tofu import rouge_l_recall
+from unlearnkit.papers import claims_table4, trained
 from unlearnkit.plan import make
 from unlearnkit.planned import Plan, Run
 from unlearnkit.tables import draws, records
-from unlearnkit.text import blocks, latex
+from unlearnkit.text import blocks
 
-__all__ = ["blocks", "caption", "draws", "latex", "make", "records"]
+__all__ = ["blocks", "caption", "draws", "make", "records"]
 
 NOTEBOOK = "04_flat_table4_tofu.ipynb"
 
@@ -30,6 +31,12 @@ def describe(plan: Plan, run: Run) -> str:
     if "forget_quality_p" in metrics:
         words.insert(0, f"FQ {text.number(metrics['forget_quality_p'], 4)}")
     return "  ".join(words)
+
+
+def latex(plan: Plan, found: list[dict]) -> str:
+    """A booktabs table of our values: the rows of the table's own setting and form."""
+    own = [record for record in found if record.get("setting") is None and record["variant"] == "paper"]
+    return text.latex(plan, own, text.PRINTED, caption(plan, found))
 
 
 def figures(result: Path, caption: str) -> dict:
@@ -55,8 +62,8 @@ def verdicts(found: list[dict], parameters: dict) -> list[dict]:
         for record in found
         if record.get("setting") is None
     ]
-    printed = claims.read_published(paths.results("published") / "flat_table4.csv")
-    return claims.verdicts(ours, parameters["paper_scale"], printed)
+    printed = claims_table4.read_published(paths.results("published") / "flat_table4.csv")
+    return claims.verdicts(claims_table4.CLAIMS, ours, parameters["paper_scale"], printed)
 
 
 def problems(result: Path) -> list[str]:
@@ -65,53 +72,21 @@ def problems(result: Path) -> list[str]:
     From the samples: ROUGE-L from the answers themselves, all metrics of seeds.csv, which rows collapsed; the medians
     of table.csv. Not checked is a collapse on the validation authors, for which a result has no samples.
     """
-    found = []
-    parameters = json.loads((result / "parameters.json").read_text(encoding="utf-8"))
-    table, drawn = results.read_rows(result), results.read_seeds(result)
-    samples = {
-        draw: runs.read_samples(path / "samples.jsonl.gz") for draw, path in results.draw_folders(result).items()
-    }
-    for record in drawn:
-        draw, retain = (record["row"], record["seed"]), (f"{record['base_model']}/retain", record["seed"])
-        if draw not in samples or retain not in samples:
-            found.append(f"seeds.csv, row {draw[0]}, seed {draw[1]}: no samples")
-            continue
-        found += [f"row {draw[0]}, seed {draw[1]}, {line}" for line in _other_rouge_l(samples[draw])]
-        again = tables.metrics(samples[draw], samples[retain], parameters["data"]["retain_pool"])
-        found += [
-            f"seeds.csv, row {draw[0]}, seed {draw[1]}, {metric}: {record.get(metric)} instead of {value}"
-            for metric, value in again.items()
-            if record.get(metric) != value
-        ]
-    judged = _judged_again(drawn)
-    found += [
-        f"seeds.csv, row {one['row']}, seed {one['seed']}, status: {one['status']} instead of {again['status']}"
-        for one, again in zip(drawn, judged, strict=True)
-        if one["status"] != again["status"]
+    retain_pool = json.loads((result / "parameters.json").read_text(encoding="utf-8"))["data"]["retain_pool"]
+
+    def measure(samples: list[dict], retain: list[dict]) -> dict:
+        return tables.metrics(samples, retain, retain_pool)
+
+    return trained.problems(result, "retain", measure, _other_rouge_l, tables.mark_collapsed, _medians)
+
+
+def _medians(table: list[dict], drawn: list[dict]) -> list[dict]:
+    """The table from its draws; what collapsed on the validation authors stays collapsed."""
+    before = {"status": "collapsed", "reason": tables.COLLAPSED_BEFORE}
+    return [
+        again | before if record["reason"] == before["reason"] and again["status"] in ("ok", "collapsed") else again
+        for record, again in zip(table, trained.medians(table, drawn), strict=True)
     ]
-    return found + _other_medians(table, judged)
-
-
-def _judged_again(drawn: list[dict]) -> list[dict]:
-    """The draws with the status, ok or collapsed, that their own numbers give them; what is stale stays it."""
-    return tables.mark_collapsed(
-        [one | {"status": "ok", "reason": None} if one["status"] == "collapsed" else one for one in drawn]
-    )
-
-
-def _other_medians(table: list[dict], drawn: list[dict]) -> list[str]:
-    """What of table.csv does not follow from the draws."""
-    found = []
-    for record in table:
-        again = tables.record_of([one for one in drawn if one["row"] == record["row"]])
-        if record["reason"] == tables.COLLAPSED_BEFORE and again["status"] in ("ok", "collapsed"):
-            again |= {"status": "collapsed", "reason": tables.COLLAPSED_BEFORE}
-        found += [
-            f"table.csv, row {record['row']}, {key}: {record.get(key)} instead of {value}"
-            for key, value in again.items()
-            if record.get(key) != value
-        ]
-    return found
 
 
 def _other_rouge_l(samples: list[dict]) -> list[str]:

@@ -4,11 +4,11 @@ import itertools
 import math
 from pathlib import Path
 
-from unlearnkit import checks, methods, paths, plots, results, runs, tables, text
+from unlearnkit import checks, methods, paths, plots, results, tables, text
 from unlearnkit.captions import unpinned
 from unlearnkit.data import muse
 from unlearnkit.metrics.muse import marks, muse_metrics, rouge_l_f1
-from unlearnkit.papers import measured
+from unlearnkit.papers import measured, trained
 from unlearnkit.papers.muse_plan import make
 from unlearnkit.planned import Plan, Run
 from unlearnkit.plots.style import known
@@ -46,11 +46,7 @@ def measure(samples: list[dict], retain: list[dict] | None) -> dict:
 
 def describe(plan: Plan, run: Run) -> str:
     """A finished run's numbers in a few words."""
-    found = [(row, draw) for row in plan.rows for draw in row.draws if draw.run == run.key]
-    if not found:
-        return "done"
-    metrics = measure(tables.draw_samples(plan, *found[0]), tables.retain_samples(plan, *found[0]))
-    return "  ".join(f"{head} {text.number(metrics.get(key), digits)}" for key, head, digits in PRINTED)
+    return trained.describe(plan, run, measure, PRINTED)
 
 
 def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
@@ -145,7 +141,8 @@ def _marks(found: list[dict]) -> Block:
     for record in found:
         if record["method"] in checks.REFERENCE_ROWS:
             continue
-        both = [(printed.get((record["method"], key)), record.get(f"meets_{key}")) for key in MARKED]
+        print_of = printed if record["variant"] == "paper" else {}  # the paper marks no other form
+        both = [(print_of.get((record["method"], key)), record.get(f"meets_{key}")) for key in MARKED]
         lines.append([text.label(record), *(" / ".join(map(measured.cell, pair)) for pair in both)])
     return lines
 
@@ -166,9 +163,7 @@ def _behind(plan: Plan, found: list[dict]) -> Block:
     lines = [["", "needs", "learning rate", "alpha", "steps", "unlearning"]]
     for record in found:
         method, seconds, rate = record["method"], record.get("unlearning_seconds"), record.get("learning_rate")
-        needs = "forget, a reinforced model" if method in methods.ARITHMETIC else "-"
-        if method in methods.METHODS:
-            needs = ", ".join(methods.variant(method, record["variant"]).parts)
+        needs = "forget, a reinforced model" if method in methods.ARITHMETIC else trained.trains_on(record)
         lines.append(
             [
                 text.label(record),
@@ -228,15 +223,7 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
 
 def latex(plan: Plan, found: list[dict]) -> str:
     """Our values as a booktabs table."""
-    lines = [r"\begin{tabular}{l" + "r" * len(PRINTED) + "}", r"\toprule"]
-    lines.append("Method & " + " & ".join(head.replace("_", r"\_") for _, head, _ in PRINTED) + r" \\")
-    for base_model, model in plan.params.base_models.items():
-        lines += [r"\midrule", rf"\multicolumn{{{1 + len(PRINTED)}}}{{l}}{{{model.printed_as}: {base_model}}} \\"]
-        for record in (one for one in _of_table(found) if one["base_model"] == base_model):
-            cells = [text.number(record.get(key), digits) for key, _, digits in PRINTED]
-            lines.append(f"{text.label(record)} & " + " & ".join(cells) + r" \\")
-    notes = ["% " + line for line in caption(plan, found)]
-    return "\n".join([*notes, *lines, r"\bottomrule", r"\end{tabular}", ""])
+    return text.latex(plan, _of_table(found), PRINTED, caption(plan, found))
 
 
 def figures(result: Path, caption: str) -> dict:
@@ -263,37 +250,17 @@ def problems(result: Path) -> list[str]:
 
     Texts of other people's documents are not stored: ROUGE-L of such a result stands as it is.
     """
-    found = []
-    drawn = results.read_seeds(result)
-    folders = results.draw_folders(result)
-    samples = {draw: runs.read_samples(path / "samples.jsonl.gz") for draw, path in folders.items()}
-    for record in drawn:
-        draw, retain = (record["row"], record["seed"]), (f"{record['base_model']}/retain", record["seed"])
-        where = f"row {draw[0]}, seed {draw[1]}"
-        if draw not in samples or retain not in samples:
-            found.append(f"seeds.csv, {where}: no samples")
-            continue
-        found += [
-            f"{where}, {one['set']} {one['item']}: ROUGE-L does not follow from its answer"
-            for one in samples[draw]
-            if "generation" in one and rouge_l_f1(one["reference"], one["generation"]) != one["rouge_l_f1"]
-        ]
-        found += _differences(f"seeds.csv, {where}", record, measure(samples[draw], samples[retain]))
-    unjudged = [one | ({"status": "ok", "reason": None} if one["status"] == "collapsed" else {}) for one in drawn]
-    judged = mark_collapsed(unjudged)
-    for one, again in zip(drawn, judged, strict=True):
-        where = f"seeds.csv, row {one['row']}, seed {one['seed']}"
-        found += _differences(where, one, {key: again[key] for key in ("status", "reason")})
-    stored = results.read_rows(result)
-    again = with_marks([tables.record_of([one for one in judged if one["row"] == record["row"]]) for record in stored])
-    for one, other in zip(stored, again, strict=True):
-        found += _differences(f"table.csv, row {one['row']}", one, other)
-    return found
+    return trained.problems(result, "retain", measure, _other_scores, mark_collapsed, _again)
 
 
-def _differences(where: str, stored: dict, again: dict) -> list[str]:
+def _other_scores(samples: list[dict]) -> list[str]:
+    """ROUGE-L that does not follow from an answer, where the texts are stored."""
     return [
-        f"{where}, {key}: {stored.get(key)} instead of {value}"
-        for key, value in again.items()
-        if stored.get(key) != value
+        f"{one['set']} {one['item']}: ROUGE-L does not follow from its answer"
+        for one in samples
+        if "generation" in one and rouge_l_f1(one["reference"], one["generation"]) != one["rouge_l_f1"]
     ]
+
+
+def _again(table: list[dict], drawn: list[dict]) -> list[dict]:
+    return with_marks(trained.medians(table, drawn))

@@ -138,7 +138,7 @@ def not_drawn(rows: Sequence[dict], others: Sequence[dict] = ()) -> list[str]:
     """
     several = len(base_models(rows)) > 1
     names = [f"{row['base_model']} {label_of(row)}" if several else label_of(row) for row in rows]
-    names += ["release variants"] if any(row.get("variant") == "release" for row in others) else []
+    names += ["release variants"] if any(row.get("variant") not in (None, "paper") for row in others) else []
     names += ["other settings"] if any(row.get("setting") is not None for row in others) else []
     return [f"Not drawn: {', '.join(names)}."] if names else []
 

@@ -77,7 +77,7 @@ def _check_head(model, sequence: list[int]) -> None:
     with torch.no_grad():
         ids = torch.tensor([sequence], device=model.device)
         logp = model(input_ids=ids).logits[0].float().log_softmax(-1)
-        ours = head_of(model).log_probs(model.base_model(input_ids=ids).last_hidden_state[0])
+        ours = head_of(model).logits(model.base_model(input_ids=ids).last_hidden_state[0]).log_softmax(-1)
     if not torch.allclose(logp, ours, atol=1e-3):
         name = type(model).__name__
         raise KitError(f"{name}: its logits are not its output head's; KL from the original model is not available")
