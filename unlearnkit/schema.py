@@ -246,6 +246,12 @@ class Muse(Params):
     def third_party(self) -> bool:
         return self.data.source != "news"
 
+    @model_validator(mode="after")
+    def _folds(self):
+        if self.curves and self.data.train_on == "asked":
+            raise ValueError("curves: 'train_on: asked' has no further forget sets; set it to null")
+        return self
+
 
 # The parameters of every table.
 TABLES: dict[str, type[Table]] = {
