@@ -187,6 +187,11 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
     ]
     if not plan.params.paper_scale:
         lines.append("Not the paper's scale, model or documents: what carries over is how the methods behave.")
+    if data.train_on == "asked":
+        lines.append(
+            "No raw sets: forgotten are the texts that VerbMem continues and the documents that PrivLeak asks about, "
+            "retained PrivLeak's retain documents."
+        )
     for record in found:
         scores = [f"{head} {record[key]:.1f}" for key, head, _ in PRINTED[:2] if known(record.get(key))]
         if record["method"] == "retain" and scores:
