@@ -56,11 +56,12 @@ def made_up(run, share: float, accuracy: float, perplexity: float) -> list[dict]
         words = row["answer"].split()
         said = " ".join(words[: round(share * len(words))])
         scores = {"bleu": book.bleu(row["answer"], said), "rouge_l_recall": rouge_l_recall(row["answer"], said)}
+        scores["rouge_l_precision"] = book.rouge_l_precision(row["answer"], said)
         sample = {"set": "forget", "item": str(number), "question": row["question"], "reference": row["answer"]}
         found.append(sample | {"generation": said} | scores)
     how = run.spec["evaluation"]
     found.append({"set": "diversity", **book.diversity([one["generation"] for one in found])})
-    found += [{"set": "zeroshot", "item": task, "accuracy": accuracy} for task in how["tasks"]]
+    found += [{"set": "zeroshot", "item": task, "accuracy": accuracy, "questions": 48} for task in how["tasks"]]
     return [*found, {"set": "perplexity", "item": how["perplexity"], "word_perplexity": perplexity}]
 
 
@@ -246,6 +247,9 @@ def test_records_follow_from_samples(few):
     assert original["fq_gap_bleu"] == pytest.approx(100 - base["completion_bleu"])
     assert original["fq_gap"] == original["fq_gap_bleu"] + original["fq_gap_rouge_l"]
     assert original["fq_gap_rouge_l"] < 1 < original["fq_gap_bleu"]
+    # It says the first fifth of every completion, word by word, and stops.
+    assert kl["completion_rouge_l_precision"] == 1 and kl["completion_rouge_l_recall"] < 0.3
+    assert kl["mean_accuracy_se"] == pytest.approx((0.85 * 0.15 / 48 / 10) ** 0.5)
     assert kl["fq_gap"] < original["fq_gap"] and kl["mean_accuracy"] == pytest.approx(0.85)
     assert {name: record["status"] for name, record in found.items()} == {
         "base": "ok", "original": "ok", "ga": "collapsed", "flat_kl": "ok"
@@ -279,6 +283,7 @@ def test_a_result_is_checked_against_its_samples(few, tmp_path):
     assert "which never read the book; its FQ Gap is 0" in text and "(200); its paper says 200 tokens" in text
     shares = next(line for line in text.split("of which BLEU's")[1].splitlines() if line.startswith("| Original LLM"))
     # Made up: 0.9 on every task, of which the lowest chance is 1/4 and the highest 1/2.
+    assert f"writes {found[0]['completion_words']:.1f} words a completion" in text
     assert "The Original LLM of llama beats it by 0.15 on 10 of 10 tasks" in text
     bleu, gap, scaled = (found[1][key] for key in ("fq_gap_bleu", "fq_gap", "fq_gap_one_scale"))
     assert f" {bleu / gap:.1%} " in shares and f" {scaled:.3f} " in shares and bleu / gap > 0.9

@@ -45,7 +45,9 @@ def fq_gap_vs_accuracy(rows: list[dict], caption: str) -> "Figure":
         panels = figure.subplots(len(groups), 1, squeeze=False)[:, 0]
         for axes, (base_model, members) in zip(panels, groups.items(), strict=True):
             _scales(axes, base_model, members)
-        notes = ["Markers that would cover each other stand side by side.", "Hollow: collapsed."]
+        error = max(row.get("mean_accuracy_se") or 0.0 for row in drawn)
+        notes = [f"Standard error of an accuracy, over questions: at most {error:.3f}."]
+        notes += ["Markers that would cover each other stand side by side.", "Hollow: collapsed."]
         missing = [row for row in main if row not in drawn]
         others = [row for row in rows if row not in main]
         add_caption(figure, caption, notes + not_drawn(missing, others))
