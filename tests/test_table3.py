@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from unlearnkit import papers, params, paths, planned, report, results, runs, sampling, zeroshot
+from unlearnkit import papers, params, paths, planned, plots, report, results, runs, sampling, zeroshot
 from unlearnkit.data import benchmarks
 from unlearnkit.data import book as books
 from unlearnkit.errors import KitError
@@ -289,12 +289,30 @@ def test_a_result_is_checked_against_its_samples(few, tmp_path):
     assert f" {bleu / gap:.1%} " in shares and f" {scaled:.3f} " in shares and bleu / gap > 0.9
     assert json.loads((folder / "verdict.json").read_text())[0]["printed"] == "holds"
     assert "| FLAT is among the two nearest" in (folder / "verdict.md").read_text()
-    assert (folder / "fq_gap_vs_accuracy.png").is_file() and r"\toprule" in (folder / "table.tex").read_text()
+    assert all((folder / f"{name}.png").is_file() for name in ("fq_gap_vs_accuracy", "completions"))
+    assert r"\toprule" in (folder / "table.tex").read_text()
     assert flat_table3.describe(few, few.runs[few.rows[1].draws[0].run]).startswith("FQ Gap ")
     gap = str(next(record["fq_gap"] for record in found if record["method"] == "flat_kl"))
     seeds = folder / "seeds.csv"
     seeds.write_text(seeds.read_text().replace(gap, "0.5"))
     assert any("flat_kl" in line and "fq_gap: 0.5 instead of" in line for line in flat_table3.problems(folder))
+
+
+def test_figures_have_a_marker_at_every_rows_values(few):
+    from matplotlib import pyplot
+
+    found = flat_table3.records(few, flat_table3.draws(few, {}))
+    for draw, keys in (
+        (plots.fq_gap_vs_accuracy, ("mean_accuracy", "fq_gap")),
+        (plots.completions, ("completion_words", "completion_rouge_l_precision")),
+    ):
+        figure = draw(found, "Caption.")
+        markers = {line.get_gid(): line.get_xydata().tolist() for line in figure.axes[0].lines if line.get_gid()}
+        expected = {record["row"]: [[record[key] for key in keys]] for record in found}
+        assert {row: markers[row] for row in expected} == expected
+        pyplot.close(figure)
+        with pytest.raises(KitError, match=f"no row has both {keys[0]} and {keys[1]}"):
+            draw([record | {keys[0]: None} for record in found], "Caption.")
 
 
 def test_the_caption_says_on_which_tasks_there_is_an_accuracy_to_lose():

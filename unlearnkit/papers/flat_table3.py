@@ -193,8 +193,12 @@ def latex(plan: Plan, found: list[dict]) -> str:
 def figures(result: Path, caption: str) -> dict:
     """Name -> figure, from the files of a result folder."""
     rows = results.read_rows(result)
-    measured_rows = [row for row in rows if row.get("fq_gap") is not None]
-    return {"fq_gap_vs_accuracy": plots.fq_gap_vs_accuracy(rows, caption)} if measured_rows else {}
+    if all(row.get("fq_gap") is None for row in rows):
+        return {}
+    return {
+        "fq_gap_vs_accuracy": plots.fq_gap_vs_accuracy(rows, caption),
+        "completions": plots.completions(rows, caption),
+    }
 
 
 def verdicts(found: list[dict], parameters: dict) -> list[dict]:
