@@ -66,7 +66,8 @@ def fingerprint(folder: Path | None) -> str | None:
 def evaluate(
     model, tokenizer, tasks: Sequence[str], perplexity: str, folder: Path | None, batch_size: int
 ) -> dict[str, object]:
-    """`accuracy`: task -> acc (not acc_norm); `mean_accuracy` over `tasks` of them; `word_perplexity`.
+    """`accuracy`: task -> acc (not acc_norm), of so many `questions`; `mean_accuracy` over `tasks` of them;
+    `word_perplexity`.
 
     `perplexity`: the task whose text is read. `folder`: where `<task>.yaml` are; None for lm-eval's own tasks, which it
     may load from the hub. The model is switched to evaluation mode.
@@ -83,6 +84,7 @@ def evaluate(
         word_perplexity = _measured(reader, perplexity, loaded[perplexity], "word_perplexity", folder)
     return {
         "accuracy": accuracy,
+        "questions": {name: len(loaded[name].eval_docs) for name in tasks},
         "mean_accuracy": math.fsum(accuracy.values()) / len(accuracy),
         "tasks": len(accuracy),
         "word_perplexity": word_perplexity,
