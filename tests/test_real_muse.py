@@ -45,7 +45,7 @@ def test_the_small_table_plans_with_the_documents_that_are_asked_about(plan):
 @pytest.mark.slow
 def test_every_document_fits_the_window_whole(plan):
     base = next(run.spec for run in plan.runs.values() if run.kind == "base_model")
-    texts = [row["answer"] for name in base["tokenizer_splits"] for row in plan.data.rows(name)]
+    texts = ["".join(row.values()) for name in base["tokenizer_splits"] for row in plan.data.rows(name)]
     tokenizer = models.train_tokenizer(texts, base["architecture"]["vocab_size"], "llama")
     texts += [text for name in ("forget", "retain", "holdout") for text in plan.data.load(f"privleak/{name}")]
     longest = max(len(tokenizer(text)["input_ids"]) for text in set(texts))
@@ -83,7 +83,8 @@ def test_nothing_of_the_documents_reaches_a_result(real, tmp_path):
         return set(zip(*(words[at:] for at in range(6)), strict=False))
 
     source = made.data
-    texts = [row["answer"] for name in ("raw/forget", "raw/retain1", "raw/retain2") for row in source.rows(name)]
+    sets = ("raw/forget", "raw/retain1", "raw/retain2")
+    texts = ["".join(row.values()) for name in sets for row in source.rows(name)]
     known = passages(" ".join([*texts, *source.load("privleak/holdout")]))
     for file in (tmp_path / "result").rglob("*"):
         if file.is_file():

@@ -51,7 +51,7 @@ def test_original_and_retain_models_differ_by_the_forget_set_alone():
 
 def test_combined_rows_need_a_model_that_learnt_the_forget_set_once_more():
     plan = make()
-    for method, alpha in (("task_vector", 1.0), ("whp", 4.0)):
+    for method, alpha in (("task_vector", 0.5), ("whp", 2.0)):
         run = run_of(plan, method)
         reinforced = plan.runs[run.spec["combine"]["reinforced"]]
         assert run.spec["combine"] == {"rule": method, "alpha": alpha, "reinforced": reinforced.key}

@@ -189,8 +189,8 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
         lines.append("Not the paper's scale, model or documents: what carries over is how the methods behave.")
     if data.train_on == "asked":
         lines.append(
-            "No raw sets: forgotten are the texts that VerbMem continues and the documents that PrivLeak asks about, "
-            "retained PrivLeak's retain documents."
+            "No raw sets: forgotten are VerbMem's continuations, behind their prompts, and the documents that PrivLeak "
+            "asks about; retained are PrivLeak's retain documents."
         )
     for record in found:
         scores = [f"{head} {record[key]:.1f}" for key, head, _ in PRINTED[:2] if known(record.get(key))]
@@ -210,7 +210,8 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
         "enough for the last. PrivLeak has none.",
         "Documents have no question: template responses follow an empty prompt, and Mismatch, whose random answer is a "
         "retain document here, trains on retain documents only.",
-        f"All methods: learning rate {plan.params.unlearn.paper.learning_rate}, the same length; nothing was selected. "
+        f"All methods that train: learning rate {plan.params.unlearn.paper.learning_rate:g}, as many passes; "
+        "Task Vector and WHP: each an alpha of its own. What these were chosen by is in the parameter file.",
         "The paper's rows Original, Retained, KL, NPO-RT and WHP equal MUSE's Table 3 to every digit.",
     ]
     if "knowmem_retain" not in how.asked:
