@@ -210,8 +210,8 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
         "enough for the last. PrivLeak has none.",
         "Documents have no question: template responses follow an empty prompt, and Mismatch, whose random answer is a "
         "retain document here, trains on retain documents only.",
-        f"All methods that train: learning rate {plan.params.unlearn.paper.learning_rate:g}, as many passes; "
-        "Task Vector and WHP: each an alpha of its own. What these were chosen by is in the parameter file.",
+        f"All methods that train: learning rate {plan.params.unlearn.paper.learning_rate:g} and equally many passes; "
+        "Task Vector and WHP: each an alpha of its own. The parameter file says where these come from.",
         "The paper's rows Original, Retained, KL, NPO-RT and WHP equal MUSE's Table 3 to every digit.",
     ]
     if "knowmem_retain" not in how.asked:
