@@ -97,6 +97,18 @@ def test_a_text_that_does_not_fit_is_an_error(pair):
         evaluation_text.continuations(model, tokenizer, TEXTS, max_length=17, max_new_tokens=7, tokens_per_batch=150)
 
 
+def test_a_prompt_longer_than_the_models_window_is_one_line(micro_model, micro_tokenizer):
+    sets = {"verbmem/forget": [{"prompt": "rain " * 300, "gt": "sun"}]}
+    how = {"max_length": 4096, "verbmem_tokens": 8, "knowmem_tokens": 4, "space_in_prompt": False}
+    model = micro_model().eval()
+    assert model.config.max_position_embeddings == 256
+    with pytest.raises(
+        KitError, match=r"verbmem/forget: \d+ tokens where 248 fit; nothing is truncated: 'rain"
+    ) as raised:
+        evaluation_text.evaluate(model, micro_tokenizer, sets, asked=["verbmem"], tokens_per_batch=2000, **how)
+    assert "\n" not in str(raised.value)
+
+
 def test_all_sets_make_the_samples_that_metrics_read(micro_model, micro_tokenizer):
     model = micro_model().eval()
     sets = {name: rows[:3] for name, rows in muse.Source("news").evaluated().items()}
@@ -105,6 +117,7 @@ def test_all_sets_make_the_samples_that_metrics_read(micro_model, micro_tokenize
         model,
         micro_tokenizer,
         sets,
+        asked=list(muse.ASKED),
         max_length=256,
         verbmem_tokens=8,
         knowmem_tokens=4,

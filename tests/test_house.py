@@ -116,10 +116,10 @@ def test_imports_run_downward_only(path: Path) -> None:
 
 
 def test_no_module_outside_the_source_hash_has_a_say_when_a_run_is_executed() -> None:
-    from unlearnkit.runs import SHOWS_ONLY
+    from unlearnkit.runs import OUTSIDE_RUNS
 
-    hashed = [path for path in SOURCES if path.relative_to(PACKAGE).parts[0].removesuffix(".py") not in SHOWS_ONLY]
-    taken = {name for path in hashed for name in imported_names(path) if name.split(".")[1] in SHOWS_ONLY}
+    hashed = [path for path in SOURCES if path.relative_to(PACKAGE).parts[0].removesuffix(".py") not in OUTSIDE_RUNS]
+    taken = {name for path in hashed for name in imported_names(path) if name.split(".")[1] in OUTSIDE_RUNS}
     types = {"unlearnkit.planned.Run"} | {f"unlearnkit.schema.{name}" for name in ("Needs", "Params", "Table")}
     assert taken == types
 

@@ -1,5 +1,6 @@
 """Downloads, pinned commits and use without a network, against a hub that runs on this machine."""
 
+import io
 import json
 import os
 import shutil
@@ -11,8 +12,8 @@ import pytest
 import yaml
 from hub_server import Hub, Repository
 
-from unlearnkit import hub, models, params, paths
-from unlearnkit.data import tofu
+from unlearnkit import hub, models, papers, params, paths
+from unlearnkit.data import muse, tofu
 from unlearnkit.errors import KitError
 
 DATA, MODEL, OTHER = "someone/TOFU", "someone/micro-llama", "someone/other"
@@ -122,6 +123,54 @@ def refused(function) -> str:
     return str(error.value)
 
 
+BOOKS = "someone/MUSE-Books"
+
+
+def sets_in_folders() -> dict[str, bytes]:
+    """The kit's news, without the sets that a book lacks, as data sets are uploaded: Parquet files, named by a card."""
+    import datasets
+
+    files, card = {".gitattributes": b""}, []
+    for config in ("raw", "verbmem", "knowmem", "privleak"):
+        card.append({"config_name": config, "data_files": []})
+        for name, fields in muse.FIELDS.items():
+            if name.startswith(f"{config}/"):
+                texts = muse.load("news", name)
+                rows = texts if fields else [{"text": text} for text in texts]
+                buffer = io.BytesIO()
+                datasets.Dataset.from_list(rows).to_parquet(buffer)
+                files[f"{name}-00000-of-00001.parquet"] = buffer.getvalue()
+                card[-1]["data_files"].append({"split": name.partition("/")[2], "path": f"{name}-*"})
+    return files | {"README.md": f"---\n{yaml.safe_dump({'configs': card})}---\n".encode()}
+
+
+def test_another_corpus_of_muse_is_planned_without_the_hub_and_read_from_a_copied_cache(server, tmp_path, quiet):
+    from huggingface_hub import constants
+
+    files = sets_in_folders()
+    server.repositories[f"datasets/{BOOKS}"] = Repository(COMMIT, files)
+    content = yaml.safe_load((paths.ROOT / "params" / "paper" / "table5.yaml").read_text(encoding="utf-8"))
+    content["data"]["source"] = BOOKS
+    content["base_models"]["llama"]["source"] = MODEL
+    (tmp_path / "table.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    made = papers.make(params.read(tmp_path / "table.yaml"), "here")
+    assert len(made.rows) == len(content["rows"]) and not server.fetched
+
+    done = run(server, tmp_path, "download", tmp_path / "table.yaml")
+    assert done.returncode == 0, done.stderr
+    snapshot = tmp_path / "hub" / f"datasets--{BOOKS.replace('/', '--')}" / "snapshots" / COMMIT
+    assert files_below(snapshot) == files.keys() - {".gitattributes"}
+
+    server.close()
+    data = snapshot.parents[1]
+    shutil.copytree(data, Path(constants.HF_HUB_CACHE) / data.name, symlinks=True)
+    news = muse.Source("news")
+    for source in (made.data, muse.Source(BOOKS, COMMIT)):
+        assert source.evaluated() == news.evaluated()
+        assert source.load("raw/forget") == news.load("raw/forget")
+        assert refused(lambda source=source: source.load("scal/forget_1")).startswith(f"{BOOKS}, scal/forget_1: ")
+
+
 @pytest.mark.parametrize(
     ("change", "revisions", "message"),
     [
@@ -227,8 +276,9 @@ def test_one_form_of_the_weights_is_enough(names, left_out):
 
 
 def test_a_data_set_without_sets():
-    message = "the repository has no JSON file in its root; a data set has one for each of its sets"
-    assert refused(lambda: hub.needed("dataset", ["data/train.parquet", "README.md"])) == message
+    message = "the repository has no JSON file in its root, nor README.md with the files of sets in folders"
+    for names in (["data/train.parquet"], ["README.md"], ["train.csv", "README.md"]):
+        assert refused(lambda names=names: hub.needed("dataset", names)) == message
 
 
 def test_asking_the_lock_imports_nothing_of_the_hub():

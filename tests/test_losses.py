@@ -14,7 +14,16 @@ from torch.nn.functional import cross_entropy, log_softmax
 
 from unlearnkit import losses
 from unlearnkit.errors import KitError
-from unlearnkit.losses import dpo, dpo_release, ga, npo, retain_cross_entropy, sequence_quantities
+from unlearnkit.losses import (
+    dpo,
+    dpo_release,
+    ga,
+    kl_release_muse,
+    npo,
+    npo_release,
+    retain_cross_entropy,
+    sequence_quantities,
+)
 from unlearnkit.methods import PART_OF
 
 
@@ -150,6 +159,43 @@ def test_released_dpo_is_dpo_with_a_reference_that_prefers_nothing():
     assert_close(dpo_release(template, forget, 0.1), dpo(template, forget, same, same, 0.1), 1e-12)
 
 
+# --- on raw logits, as MUSE released them ---------------------------------------------------------------------
+
+
+def asked(rows: list, references: list):
+    """The quantity `logits` of rows of (positions, vocabulary)."""
+    return lambda function: [function(*pair) for pair in zip(rows, references, strict=True)]
+
+
+def test_released_npo_is_a_mean_over_positions_and_vocabulary():
+    """Two sequences of one and of two positions, a vocabulary of two; beta (z_ref - z) of 0 or ln 3."""
+    rows = [torch.zeros(1, 2, dtype=torch.float64), torch.zeros(2, 2, dtype=torch.float64)]
+    step = math.log(3) / 0.1
+    references = [vector(0, step)[None], torch.stack([vector(0, 0), vector(step, step)])]
+    half, three_quarters = 20 * math.log(2), 20 * math.log(4 / 3)
+    expected = [(half + three_quarters) / 2, (2 * half + 2 * three_quarters) / 4]
+    assert_close(npo_release(asked(rows, references), beta=0.1), expected, 1e-12)
+
+
+def test_released_npo_pushes_all_logits_alike_at_the_reference():
+    logits = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+    value = npo_release(asked([logits], [logits.detach()]), beta=0.1)
+    value.sum().backward()
+    assert_close(value, [2 / 0.1 * math.log(2)], 1e-12)
+    assert_close(logits.grad, [[1 / 12] * 4] * 3, 1e-12)
+
+
+def test_released_kl_of_muse_is_a_sum_without_a_minimum():
+    """exp(z_ref) (z_ref - z) over two positions and a vocabulary of two; the gradient never looks at z."""
+    references = [torch.stack([vector(0, math.log(2)), vector(math.log(3), 0)])]
+    for shift in (0.0, 5.0):
+        logits = (references[0] + shift).requires_grad_()
+        value = kl_release_muse(asked([logits], references))
+        value.sum().backward()
+        assert_close(value, [-shift * (1 + 2 + 3 + 1)], 1e-12)
+        assert_close(logits.grad, [[-1, -2], [-3, -1]], 1e-12)
+
+
 # --- sequence_quantities ------------------------------------------------------------------------------------
 
 
@@ -213,9 +259,16 @@ def arguments_of(loss, forget: dict, other: dict, reference) -> dict:
     known = {f"forget_{name}": value for name, value in forget.items()}
     known |= {f"{part}_{name}": value for part in ("template", "mismatch", "retain") for name, value in other.items()}
     known |= {"retain_kl": -other["mean_logp"], "retain_kl_all": -other["mean_logp"]}
+    known |= {"forget_logits": lambda f: _two_logits(f, forget), "retain_logits": lambda f: _two_logits(f, other)}
     known |= {"forget_reference_logp": reference, "template_reference_logp": reference / 2}
     known |= {"beta": 0.1, "padded_length": 50}
     return {name: known[name] for name in inspect.signature(loss).parameters}
+
+
+def _two_logits(function, quantities: dict) -> list:
+    """Played by two tokens a row, of one logit each; the original model's are one half."""
+    rows = torch.stack([quantities["logp"], quantities["mean_logp"]], dim=1).unsqueeze(-1)
+    return [function(row, torch.full_like(row, 0.5)) for row in rows]
 
 
 ALL_LOSSES = {name: getattr(losses, name) for name in losses.__all__ if name != "sequence_quantities"}
@@ -280,6 +333,11 @@ def numpy_loss(name: str, forget: dict, template: dict, reference: np.ndarray) -
         return forget["logp"]
     if name.endswith("cross_entropy"):
         return -template["logp"]
+    both = {side: np.stack([one["logp"], one["mean_logp"]]) for side, one in (("f", forget), ("r", template))}
+    if name == "kl_release_muse":
+        return np.exp(0.5) * (0.5 - both["r"]).sum(axis=0)
+    if name == "npo_release":  # the other form of -log sigma
+        return 2 / 0.1 * np.log(1 + np.exp(0.1 * (both["f"] - 0.5))).mean(axis=0)
     if name.startswith("kl"):
         return -template["mean_logp"]
     if name.startswith("dpo"):  # the form of a classifier: 1 / (1 + odds of the wrong preference)

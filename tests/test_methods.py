@@ -16,6 +16,7 @@ NEEDS = {
     ("ga", "paper"): ["forget"],
     ("kl", "paper"): ["forget", "retain", "reference"],
     ("kl", "release"): ["forget", "retain", "reference"],
+    ("kl", "release_muse"): ["forget", "retain", "reference"],
     ("gd", "paper"): ["forget", "retain"],
     ("po", "paper"): ["template", "retain"],
     ("mismatch", "paper"): ["mismatch", "retain"],
@@ -23,11 +24,11 @@ NEEDS = {
     ("llmu", "release"): ["forget", "template", "retain", "reference"],
     ("dpo", "paper"): ["forget", "template", "reference"],
     ("dpo", "release"): ["forget", "template"],
-    ("npo", "paper"): ["forget", "reference"],
-    ("npo_rt", "paper"): ["forget", "retain", "reference"],
+    **{("npo", variant): ["forget", "reference"] for variant in ("paper", "release")},
+    **{("npo_rt", variant): ["forget", "retain", "reference"] for variant in ("paper", "release")},
     **{(name, variant): ["forget", "template"] for name in FLAT for variant in ("paper", "release")},
 }
-BETA = (("npo", "paper"), ("npo_rt", "paper"), ("dpo", "paper"), ("dpo", "release"))
+BETA = [(name, variant) for name in ("npo", "npo_rt", "dpo") for variant in ("paper", "release")]
 PARAMETERS = {key: {"beta": 0.1} for key in BETA} | {(name, "release"): {"padded_length": 500} for name in FLAT}
 SIMNPO = str(Path(__file__).resolve().parent.parent / "params" / "own" / "simnpo.py")
 VARIANTS = [(name, label) for name, method in METHODS.items() for label in method.variants]
@@ -92,18 +93,18 @@ def test_reference_is_asked_for_by_part():
     own = Variant((Term(preference, over="sequences"),), "a test")
     assert own.parts == ("forget", "template")
     assert own.reference_parts == ("forget", "template")
-    assert own.kl_parts == ()
+    assert own.compared_parts == ()
 
 
 def test_a_part_is_read_off_whole_names_only():
     """A hyper-parameter may be called like a part."""
 
-    def pull(forget_logp, retain_weight, retain_kl_all):
+    def pull(forget_logp, retain_weight, retain_kl_all, template_logits):
         return forget_logp
 
     own = Variant((Term(pull, over="sequences"),), "a test", {"retain_weight": 2.0})
-    assert own.parts == ("forget", "retain")
-    assert own.kl_parts == ("retain",)
+    assert own.parts == ("forget", "template", "retain")
+    assert own.compared_parts == ("template", "retain")
     assert Variant(
         (Term(lambda forget_logp, retain_weight: forget_logp, "answer_tokens"),), "a test", {"retain_weight": 1}
     )

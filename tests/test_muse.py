@@ -52,7 +52,7 @@ def test_every_set_of_the_news_loads():
     for name, fields in muse.FIELDS.items():
         rows = source.load(name)
         assert all(isinstance(row, str) if not fields else row.keys() == set(fields) for row in rows), name
-    assert source.evaluated().keys() == set(muse.EVALUATED)
+    assert source.evaluated().keys() == set(muse.read_for(muse.ASKED))
 
 
 def test_local_names_are_found_and_fingerprints_follow_the_content(copy_of_news):
@@ -66,30 +66,52 @@ def test_local_names_are_found_and_fingerprints_follow_the_content(copy_of_news)
     assert source.fingerprint("raw/forget") != before
 
 
-def test_a_hub_id_is_asked_for_configuration_and_split(monkeypatch):
-    import datasets
-
-    asked = []
-
-    def load_dataset(id, config, *, split, revision):
-        asked.append((id, config, split, revision))
-        rows = {"text": ["A text."]} if config == "raw" else {"question": ["Who?"], "answer": ["Ada"], "more": [1]}
-        return datasets.Dataset.from_dict(rows)
-
-    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    source = muse.Source("muse-bench/MUSE-News", "abc")
-    assert source.load("raw/forget") == ["A text."]
-    assert source.load("knowmem/retain_qa") == [{"question": "Who?", "answer": "Ada"}]
-    assert asked == [
-        ("muse-bench/MUSE-News", "raw", "forget", "abc"),
-        ("muse-bench/MUSE-News", "knowmem", "retain_qa", "abc"),
-    ]
-    assert source.fingerprint("raw/forget") == "muse-bench/MUSE-News@abc/raw/forget"
+def test_the_hub_is_named_by_id_and_revision_and_asked_only_when_a_set_is_read():
+    source = muse.Source("muse-bench/MUSE-Books", "abc")
+    assert source.fingerprint("raw/forget") == "muse-bench/MUSE-Books@abc/raw/forget"
+    with pytest.raises(KitError, match=r"^muse-bench/MUSE-Books: not in the cache .+ run make download") as raised:
+        source.load("raw/forget")
+    assert "\n" not in str(raised.value)
 
 
-def test_the_hub_without_a_network_is_one_line():
-    with pytest.raises(KitError, match=r"^muse-bench/MUSE-Books, raw/forget: .+$"):
-        muse.load("muse-bench/MUSE-Books", "raw/forget")
+@pytest.mark.parametrize(
+    ("prompt", "gt", "text"),
+    [
+        ("one two", "three", "one two three"),
+        ("one, two", ", three", "one, two, three"),
+        ("one\n", "\ntwo", "one\n\ntwo"),
+        ("one ", "two", "one two"),
+        ("for £", "5", "for £5"),
+        ("a long-", "lived one", "a long-lived one"),
+        ("a long", "-lived one", "a long-lived one"),
+        ("one", "- or two", "one - or two"),
+        ("he sa", "id", "he sa id"),  # one word or two: the row does not say
+    ],
+)
+def test_a_row_of_verbmem_goes_on_as_the_text_did_that_it_was_cut_from(prompt, gt, text):
+    row = muse.continued({"prompt": prompt, "gt": gt})
+    assert row["question"] + row["answer"] == text
+    assert row["question"] == prompt.rstrip() and row["answer"].endswith(gt)
+
+
+def test_what_is_asked_stands_for_the_raw_sets(copy_of_news):
+    source, raw = muse.Source("local", train_on="asked"), muse.Source("local")
+    rows = {name: [row["answer"] for row in source.rows(name)] for name in muse.STAND_INS}
+    asked = muse.load("news", "verbmem/forget")
+    assert [row["question"] for row in source.rows("raw/forget")][: len(asked)] == [row["prompt"] for row in asked]
+    assert rows["raw/forget"] == [f" {row['gt']}" for row in asked] + muse.load("news", "privleak/forget")
+    retain = muse.load("news", "privleak/retain")
+    assert (rows["raw/retain1"], rows["raw/retain2"]) == (retain[::2], retain[1::2])
+    assert source.rows("pretrain") == raw.rows("pretrain")
+
+    shutil.rmtree(copy_of_news / "raw")  # nothing of it is read
+    assert [row["answer"] for row in source.rows("raw/forget")] == rows["raw/forget"]
+    before = {name: source.fingerprint(name) for name in (*muse.STAND_INS, "verbmem/forget")}
+    write(copy_of_news, "verbmem/forget", [{"prompt": "A", "gt": "text."}])
+    changed = {name for name, was in before.items() if source.fingerprint(name) != was}
+    assert changed == {"raw/forget", "verbmem/forget"}
+    with pytest.raises(KitError, match="no set 'raw/forget'"):
+        raw.fingerprint("raw/forget")
 
 
 @pytest.mark.parametrize(
@@ -145,12 +167,33 @@ def test_an_auc_of_few_documents_is_refused(copy_of_news, name):
         muse.Source("local").evaluated()
 
 
-def test_the_real_news(real_data):
+def test_the_real_news(real_data, monkeypatch):
+    monkeypatch.setenv("UNLEARNKIT_DATA", str(real_data))
     source = muse.Source("local")
     sets = source.evaluated()
-    assert {name: len(sets[name]) for name in muse.ASKED} == dict.fromkeys(muse.ASKED, 100)
+    scored = [name for names in muse.ASKED.values() for name in names]
+    assert {name: len(sets[name]) for name in scored} == dict.fromkeys(scored, 100)
     assert len(sets["knowmem/forget_qa_icl"]) == len(sets["knowmem/retain_qa_icl"]) == 10
     prompt = muse.few_shot(sets["knowmem/forget_qa_icl"], sets["knowmem/forget_qa"][0]["question"])
     assert prompt.count("Question: ") == prompt.count("\nAnswer: ") == 11
     with pytest.raises(KitError, match="no set 'raw/forget'"):  # the copy has what is evaluated only
         source.load("raw/forget")
+
+
+def test_the_real_documents_that_are_asked_about(real_data, monkeypatch):
+    """Forget, retain and held-out documents share no passage of a hundred words, shorter ones that many pages have."""
+    monkeypatch.setenv("UNLEARNKIT_DATA", str(real_data))
+    source = muse.Source("local", train_on="asked")
+    forget, *retain = (["".join(row.values()) for row in source.rows(name)] for name in muse.STAND_INS)
+    assert [len(texts) for texts in (forget, *retain)] == [200, 50, 50]
+    assert 1400 < max(len(text.split()) for text in forget) < 1500
+
+    def passages(texts: list[str]) -> set[tuple[str, ...]]:
+        words = [text.split() for text in texts]
+        return {tuple(one[start : start + 100]) for one in words for start in range(len(one) - 99)}
+
+    sides = [passages(forget), passages(retain[0] + retain[1]), passages(source.load("privleak/holdout"))]
+    assert not any(sides[i] & sides[j] for i, j in ((0, 1), (0, 2), (1, 2)))
+    # A quarter of the texts to be continued overlaps documents that PrivLeak asks about: those are learnt twice.
+    asked = passages(forget[100:])
+    assert sum(bool(passages([text]) & asked) for text in forget[:100]) == 25

@@ -43,8 +43,8 @@ def measured(micro_model, micro_tokenizer, adam, quiet) -> dict[tuple[str, str],
 
 @pytest.fixture
 def probe(micro_model, micro_tokenizer, adam, quiet):
-    def measure(method: str, own=None, sources=SOURCES, **training) -> dict:
-        spec = how(method, adam(**{"steps": 2} | training), own=own)
+    def measure(method: str, own=None, sources=SOURCES, label="paper", **training) -> dict:
+        spec = how(method, adam(**{"steps": 2} | training), label, own)
         return needs.measure(micro_model(), micro_tokenizer, FORM, sources, spec)
 
     return measure
@@ -60,6 +60,15 @@ def test_every_method_uses_what_one_would_say_by_hand(measured):
     order = ("forget_questions", "forget_answers", "templates", "retain", "reference")
     found = {key: "".join(str(int(one["needs"][source])) for source in order) for key, one in measured.items()}
     assert found == {key: uses for key, (uses, _) in USES.items()}
+
+
+@pytest.mark.parametrize(("method", "label"), [("kl", "release_muse"), ("npo", "release"), ("npo_rt", "release")])
+def test_releases_on_raw_logits_use_what_their_papers_forms_do(method, label, probe, measured):
+    """No rows of the table, therefore."""
+    found = probe(method, label=label)
+    assert (method, label) not in needs.rows()
+    assert found["needs"] == measured[method, "paper"]["needs"]
+    assert all(found["influence"][source] > 1e-2 for source, needed in found["needs"].items() if needed)
 
 
 def test_a_source_that_is_not_needed_leaves_every_bit_as_it_is(measured):

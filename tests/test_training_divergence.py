@@ -1,4 +1,4 @@
-"""KL divergence in chunks: value, gradients, what is never built, what is kept of the original model."""
+"""Comparison in chunks: value, gradients, what is never built, what is kept of the original model."""
 
 import copy
 
@@ -8,10 +8,11 @@ from micro import how, tokenized, trainer_for, unlearn
 from torch.nn.functional import kl_div, linear
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from unlearnkit import losses
 from unlearnkit.errors import KitError
 from unlearnkit.methods import variant
 from unlearnkit.training import divergence
-from unlearnkit.training.divergence import Head, head_of, last_states, mean_kl
+from unlearnkit.training.divergence import Head, compare, head_of, last_states, mean_kl
 from unlearnkit.training.reference import add_reference_states
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -57,6 +58,22 @@ def test_value_and_gradients_are_those_of_the_plain_formula(bias, chunk, monkeyp
         torch.testing.assert_close(gradient, plain, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("chunk", [1, 4, 256])
+def test_any_function_of_both_models_logits_is_compared(chunk, monkeypatch):
+    monkeypatch.setattr(divergence, "CHUNK", chunk)
+    states, reference, positions, head, reference_head = drawn(bias=True)
+
+    def far(logits, other):
+        return ((logits - other) ** 2).mean(-1)
+
+    ours = compare(far, states, reference, positions, head, reference_head)
+    plain = far(linear(states[positions], *head), linear(reference[positions], *reference_head))
+    torch.testing.assert_close(ours, plain)
+    gradients = torch.autograd.grad(ours.square().sum(), [states, *head])
+    for gradient, one in zip(gradients, torch.autograd.grad(plain.square().sum(), [states, *head]), strict=True):
+        torch.testing.assert_close(gradient, one, rtol=1e-4, atol=1e-4)
+
+
 def test_it_is_that_of_two_categorical_distributions_by_hand():
     """Logits (0, ln 3) against (0, 0): 1/2 ln(1/2 / 1/4) + 1/2 ln(1/2 / 3/4)."""
     one, head = (
@@ -81,12 +98,20 @@ class Widest(TorchDispatchMode):
         return out
 
 
-def test_no_more_than_a_chunk_is_projected_onto_the_vocabulary(monkeypatch):
+@pytest.mark.parametrize("loss", ["kl", "npo_release", "kl_release_muse"])
+def test_no_more_than_a_chunk_is_projected_onto_the_vocabulary(loss, monkeypatch):
     monkeypatch.setattr(divergence, "CHUNK", 6)
     states, reference, positions, head, reference_head = drawn(bias=False)
     assert positions.sum() > 6
     with Widest() as widest:
-        mean_kl(states, reference, positions, head, reference_head).sum().backward()
+        given = (states, reference, positions, head, reference_head)
+        logits = lambda f: compare(f, *given).split(positions.sum(dim=1).tolist())  # noqa: E731
+        values = {
+            "kl": lambda: mean_kl(*given),
+            "npo_release": lambda: losses.npo_release(logits, beta=0.1),
+            "kl_release_muse": lambda: losses.kl_release_muse(logits),
+        }
+        values[loss]().sum().backward()
     assert widest.rows == 6
 
 
@@ -112,16 +137,19 @@ def test_a_trained_head_is_copied_a_frozen_one_is_not(micro_model):
     assert head.frozen().weight is head.weight
 
 
-def test_states_are_kept_once_a_sequence_on_the_cpu(micro_model, micro_tokenizer, micro_training):
-    chosen, model = variant("kl"), micro_model()
+@pytest.mark.parametrize(("method", "part", "distinct"), [("kl", "retain", 2), ("npo", "forget", 6)])
+def test_states_are_kept_once_a_sequence_on_the_cpu(
+    method, part, distinct, micro_model, micro_tokenizer, micro_training
+):
+    chosen, model = variant(method), micro_model()
     rows = tokenized(micro_tokenizer, chosen, 12)
-    states = add_reference_states(rows, "retain", model, micro_tokenizer, micro_training(), None)
-    assert len(states) == len({tuple(row["retain_input_ids"]) for row in rows}) == 2
+    states = add_reference_states(rows, part, model, micro_tokenizer, micro_training(), None)
+    assert len(states) == len({tuple(row[f"{part}_input_ids"]) for row in rows}) == distinct
     for row in rows:
-        assert isinstance(row["retain_reference_index"], int)  # no tensor enters the dataset
-        kept = states[row["retain_reference_index"]]
+        assert isinstance(row[f"{part}_reference_index"], int)  # no tensor enters the dataset
+        kept = states[row[f"{part}_reference_index"]]
         with torch.no_grad():
-            expected = model.model(input_ids=torch.tensor([row["retain_input_ids"]])).last_hidden_state[0]
+            expected = model.model(input_ids=torch.tensor([row[f"{part}_input_ids"]])).last_hidden_state[0]
         torch.testing.assert_close(kept, expected, rtol=1e-4, atol=1e-5)
         assert kept.device.type == "cpu" and not kept.requires_grad
         assert kept.untyped_storage().nbytes() == kept.nbytes  # nor does it hold its whole batch
@@ -154,7 +182,7 @@ def test_methods_without_kl_pay_nothing(micro_model, micro_tokenizer, micro_trai
     def never(*given):
         raise AssertionError("not to be called")
 
-    for name in ("mean_kl", "last_states", "head_of"):
+    for name in ("mean_kl", "compare", "last_states", "head_of"):
         monkeypatch.setattr(f"unlearnkit.training.unlearn.{name}", never)
     rows = tokenized(micro_tokenizer, variant("gd"), 4)
     trainer = trainer_for(micro_model(), micro_tokenizer, tmp_path / "0", variant("gd"), rows, micro_training())

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from unlearnkit.data import muse
 from unlearnkit.data.collate import pad
-from unlearnkit.errors import KitError
+from unlearnkit.errors import KitError, at
 from unlearnkit.evaluation import greedy, read_prompts
 from unlearnkit.metrics.muse import min_k, rouge_l_f1
 from unlearnkit.metrics.samples import item_id
@@ -22,6 +22,7 @@ def evaluate(
     tokenizer,
     sets: dict[str, list],
     *,
+    asked: list[str],
     max_length: int,
     verbmem_tokens: int,
     knowmem_tokens: int,
@@ -29,35 +30,40 @@ def evaluate(
     tokens_per_batch: int,
     report: Report = lambda done, total: None,
 ) -> list[dict]:
-    """Samples of all sets of `muse.Source.evaluated()`: name -> rows.
+    """Samples of what is `asked` (keys of `muse.ASKED`). `sets`: of `muse.Source.evaluated(asked)`, name -> rows.
 
-    max_length: tokens of prompt and continuation together, and of a document. verbmem_tokens, knowmem_tokens: the
-    longest continuations; MUSE has 128 and 32. space_in_prompt: see `knowmem`.
+    max_length: tokens of prompt and continuation together, and of a document; the model's window where that is shorter.
+    verbmem_tokens, knowmem_tokens: the longest continuations; MUSE has 128 and 32. space_in_prompt: see `knowmem`.
     KitError: a prompt or document does not fit; nothing is cut but what MUSE cuts.
     """
-    total, done = sum(len(sets[name]) for name in muse.ASKED), 0
+    scored = [name for part, names in muse.ASKED.items() if part in asked for name in names]
+    total, done = sum(len(sets[name]) for name in scored), 0
     samples: list[dict] = []
-    bounds = {"max_length": max_length, "tokens_per_batch": tokens_per_batch}
-    for name in muse.ASKED:
+    window = getattr(model.config, "max_position_embeddings", max_length)
+    bounds = {"max_length": min(max_length, window), "tokens_per_batch": tokens_per_batch}
+    for name in scored:
         kind, _, part = name.partition("/")
         part = part.removesuffix("_qa")
         progress = lambda now, _, before=done: report(before + now, total)  # noqa: E731
-        if kind == "verbmem":
-            samples += verbmem(model, tokenizer, sets[name], max_new_tokens=verbmem_tokens, report=progress, **bounds)
-        elif kind == "knowmem":
-            samples += knowmem(
-                model,
-                tokenizer,
-                f"knowmem_{part}",
-                sets[name],
-                sets[f"{name}_icl"],
-                max_new_tokens=knowmem_tokens,
-                space_in_prompt=space_in_prompt,
-                report=progress,
-                **bounds,
-            )
-        else:
-            samples += privleak(model, tokenizer, f"privleak_{part}", sets[name], report=progress, **bounds)
+        with at(name):
+            if kind == "verbmem":
+                samples += verbmem(
+                    model, tokenizer, sets[name], max_new_tokens=verbmem_tokens, report=progress, **bounds
+                )
+            elif kind == "knowmem":
+                samples += knowmem(
+                    model,
+                    tokenizer,
+                    f"knowmem_{part}",
+                    sets[name],
+                    sets[f"{name}_icl"],
+                    max_new_tokens=knowmem_tokens,
+                    space_in_prompt=space_in_prompt,
+                    report=progress,
+                    **bounds,
+                )
+            else:
+                samples += privleak(model, tokenizer, f"privleak_{part}", sets[name], report=progress, **bounds)
         done += len(sets[name])
     return samples
 

@@ -19,6 +19,7 @@ WEIGHTS = (  # in the order of preference
     r"model(-\d+-of-\d+)?\.safetensors(\.index\.json)?",
     r"pytorch_model(-\d+-of-\d+)?\.bin(\.index\.json)?",
 )
+CARD = "README.md"  # of a data set: says which files are which set's
 CONFIGURATION = (".json", ".jinja", ".model", ".txt")  # of model and tokenizer
 
 
@@ -65,15 +66,21 @@ def named(content: Table, base_model: str | None = None) -> list[Repository]:
 
 
 def needed(kind: str, names: Iterable[str]) -> list[str]:
-    """Of a repository's files those that the kit reads: all sets of a data set; of a model one form of its weights.
+    """Of a repository's files those that the kit reads: all sets of a data set, one form of a model's weights.
+
+    A data set has a JSON file for each set in its root, or a card that says which files in folders are a set's.
 
     KitError: nothing of the kind is there.
     """
+    names = list(names)
     root = [name for name in names if "/" not in name]
     if kind == "dataset":
         sets = [name for name in root if name.endswith(".json")]
+        in_folders = [name for name in names if "/" in name]
+        if not sets and CARD in root and in_folders:
+            sets = [CARD, *in_folders]
         if not sets:
-            raise KitError("the repository has no JSON file in its root; a data set has one for each of its sets")
+            raise KitError(f"the repository has no JSON file in its root, nor {CARD} with the files of sets in folders")
         return sets
     for pattern in WEIGHTS:
         weights = [name for name in root if re.fullmatch(pattern, name)]
@@ -110,6 +117,14 @@ def data_file(id: str, revision: str | None, name: str) -> Path:
 
     with _asking(f"{id}, {name}"):
         return Path(hf_hub_download(id, name, repo_type="dataset", revision=revision))
+
+
+def data_folder(id: str, revision: str | None) -> Path:
+    """The files of a data set whose sets lie in folders: from the cache, else from the hub. KitError: see `reason`."""
+    from huggingface_hub import snapshot_download
+
+    with _asking(id):
+        return Path(snapshot_download(id, repo_type="dataset", revision=revision, allow_patterns=[CARD, "*/*"]))
 
 
 def pin(repositories: list[Repository], update: bool = False) -> list[str]:

@@ -14,7 +14,8 @@ from unlearnkit.errors import KitError, nearest
 
 PARTS = ("forget", "template", "mismatch", "retain")
 # The head of unlearnkit.losses defines parts and quantities.
-QUANTITIES = ("logp", "mean_logp", "prob_sum", "mean_prob", "tokens", "reference_logp", "kl", "kl_all")
+COMPARISONS = ("kl", "kl_all", "logits")  # of both models over the whole vocabulary
+QUANTITIES = ("logp", "mean_logp", "prob_sum", "mean_prob", "tokens", "reference_logp", *COMPARISONS)
 PART_OF = {f"{part}_{quantity}": part for part in PARTS for quantity in QUANTITIES}
 DENOMINATORS = ("sequences", "answer_tokens")
 
@@ -103,21 +104,22 @@ class Variant:
         return tuple(part for part in PARTS if f"{part}_reference_logp" in self.arguments)
 
     @property
-    def kl_parts(self) -> tuple[str, ...]:
+    def compared_parts(self) -> tuple[str, ...]:
         """The parts on which the original model's distributions are needed."""
-        return tuple(part for part in PARTS if {f"{part}_kl", f"{part}_kl_all"} & self.arguments)
+        return tuple(part for part in PARTS if {f"{part}_{name}" for name in COMPARISONS} & self.arguments)
 
 
 @dataclass(frozen=True)
 class Method:
-    """`printed_as` in papers; `variants`: "paper", and "release" where the released code computes something else."""
+    """`printed_as` in papers; `variants`: "paper", "release" where the released code computes something else, and
+    "release_muse" where MUSE's does and "release" is another paper's."""
 
     printed_as: str
     variants: dict[str, Variant]
 
 
-def _method(printed_as: str, paper: Variant, release: Variant | None = None) -> Method:
-    return Method(printed_as, {"paper": paper} | ({"release": release} if release else {}))
+def _method(printed_as: str, paper: Variant, release: Variant | None = None, **others: Variant) -> Method:
+    return Method(printed_as, {"paper": paper} | ({"release": release} if release else {}) | others)
 
 
 def _flat(divergence: str, printed_as: str) -> Method:
@@ -142,7 +144,10 @@ _TEMPLATE = Term("template_cross_entropy", over="answer_tokens")
 _MISMATCH = Term("mismatch_cross_entropy", over="answer_tokens")
 _KL = Term("kl", over="sequences")
 _KL_RELEASE = Term("kl_release", over="sequences")
+_KL_MUSE = Term("kl_release_muse", over="sequences")
 _NPO = Term("npo", over="sequences")
+_NPO_RELEASE = Term("npo_release", over="sequences")
+_MUSE = "jaechan-repo/muse_bench e000038, iterative.py"
 _BETA = {"beta": 0.1}  # of NPO's experiments on TOFU and of FLAT's configuration, DPO's too
 
 # In the order of FLAT's Table 4.
@@ -158,6 +163,7 @@ METHODS: dict[str, Method] = {
         "KL",
         Variant((_GA, _KL), "TOFU (arXiv 2401.06121), KL minimization; here the divergence is over retain answers"),
         Variant((_GA, _KL_RELEASE), "locuslab/tofu bdc209e, dataloader.py: divergence over all padded positions"),
+        release_muse=Variant((_GA, _KL_MUSE), f"{_MUSE}: kl_div of raw logits, summed over a row's positions"),
     ),
     "gd": _method("GD", Variant((_GA, _RETAIN), "TOFU (arXiv 2401.06121), gradient difference")),
     "po": _method("PO", Variant((_TEMPLATE, _RETAIN), "TOFU (arXiv 2401.06121), preference optimization (idk)")),
@@ -192,8 +198,13 @@ METHODS: dict[str, Method] = {
     "npo": _method(
         "NPO",
         Variant((_NPO,), "NPO (arXiv 2404.05868); beta: its section on TOFU and FLAT's configuration", _BETA),
+        Variant((_NPO_RELEASE,), f"{_MUSE}: raw logits, mean over positions and vocabulary", _BETA),
     ),
-    "npo_rt": _method("NPO-RT", Variant((_NPO, _RETAIN), "NPO (arXiv 2404.05868), NPO+RT, weights 1 and 1", _BETA)),
+    "npo_rt": _method(
+        "NPO-RT",
+        Variant((_NPO, _RETAIN), "NPO (arXiv 2404.05868), NPO+RT, weights 1 and 1", _BETA),
+        Variant((_NPO_RELEASE, _RETAIN), f"{_MUSE}: NPO on raw logits, cross-entropy on retain data", _BETA),
+    ),
     "flat_tv": _flat("tv", "FLAT (TV)"),
     "flat_kl": _flat("kl", "FLAT (KL)"),
     "flat_js": _flat("js", "FLAT (JS)"),
@@ -213,6 +224,9 @@ ARITHMETIC: dict[str, Arithmetic] = {
     "task_vector": Arithmetic("Task Vector", "arXiv 2212.04089; theta - alpha * (theta_reinforced - theta)"),
     "whp": Arithmetic(
         "WHP", "arXiv 2310.02238, as in jaechan-repo/muse_bench 54719c5: v - alpha * ReLU(v_reinforced - v), logits"
+    ),
+    "whp_generic": Arithmetic(
+        "WHP + generic labels", "arXiv 2310.02238: then fine-tuned on WHP's best guess at every place of the forget set"
     ),
 }
 
@@ -272,15 +286,10 @@ def describe(own: str | None = None) -> list[dict]:
             "method": name,
             "printed_as": method.printed_as,
             "variant": label,
-            "needs": [*chosen.parts, *(["reference"] if chosen.reference_parts or chosen.kl_parts else [])],
+            "needs": [*chosen.parts, *(["reference"] if chosen.reference_parts or chosen.compared_parts else [])],
             "parameters": chosen.parameters,
             "terms": [
-                {
-                    "loss": term.name,
-                    "weight": term.weight,
-                    "over": term.over,
-                    "arguments": list(term.arguments),
-                }
+                {"loss": term.name, "weight": term.weight, "over": term.over, "arguments": list(term.arguments)}
                 for term in chosen.terms
             ],
             "source": chosen.source,

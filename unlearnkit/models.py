@@ -102,7 +102,7 @@ def build(architecture: dict, tokenizer, seed: int):
     family = fields.pop("family")
     if family in FAMILIES:
         like = FAMILIES[family]
-        # The configurations' own 0.02 belongs to widths of thousands; with it a narrow model learns half as fast.
+        # The configurations' own 0.02 belongs to widths of thousands; a narrow model learns more slowly with it.
         fields = {"initializer_range": fields["hidden_size"] ** -0.5} | like.fixed | fields
         fields = {like.renamed.get(name, name): value for name, value in fields.items()}
     config = AutoConfig.for_model(

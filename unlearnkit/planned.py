@@ -55,11 +55,13 @@ class Row:
     setting: str | None = None  # None where it is the table's default, and in reference rows
     training: dict | None = None  # of the unlearning; None in reference rows
     collapsed: bool = False  # on the validation authors no point of the grid kept enough
+    fold: str | None = None  # a point of Table 5's curves: the forget set it ends with, scal/forget_2 or sust/forget_2
 
     @property
     def label(self) -> str:
         suffix = "" if self.variant == "paper" else f"_{self.variant}"
-        return f"{self.method}{suffix}" + (f"_{self.setting}_setting" if self.setting else "")
+        suffix += f"_{self.setting}_setting" if self.setting else ""
+        return f"{self.method}{suffix}" + (f"_{self.fold.replace('/forget', '')}" if self.fold else "")
 
     @property
     def name(self) -> str:
@@ -129,7 +131,8 @@ def source(content: schema.Params) -> tofu.Source | book.Source | muse.Source:
         revision = hub.revision("model", data.tokenizer, None) if data.tokenizer else None
         return book.Source(source=data.book, **own, tokenizer_revision=revision)
     if data.benchmark == "muse":
-        return muse.Source(data.source, hub.revision("dataset", data.source, data.revision), data.piece_words)
+        revision = hub.revision("dataset", data.source, data.revision)
+        return muse.Source(data.source, revision, data.piece_words, data.train_on)
     return tofu.Source(data.source, hub.revision("dataset", data.source, data.revision), data.retain_authors)
 
 

@@ -27,7 +27,7 @@ from unlearnkit.planned import Run
 
 # A run does not become stale when one of these modules changes: those that only show numbers, and those that plan, for
 # a run's spec, and with it its key, holds all that they decide. Not hub, which fetches data when a run is executed.
-SHOWS_ONLY = set(
+OUTSIDE_RUNS = set(
     "__main__ captions claims cli engines front notebook papers plots progress report rescore results select tables "
     "text verify params schema schema_training checks planned plan grid".split()
 )
@@ -129,7 +129,7 @@ def source_hash() -> str:
     sources = hashlib.sha256()
     for path in sorted(paths.PACKAGE.rglob("*.py")):
         name = path.relative_to(paths.PACKAGE).with_suffix("").as_posix()
-        if name.split("/")[0] not in SHOWS_ONLY:
+        if name.split("/")[0] not in OUTSIDE_RUNS:
             sources.update(name.encode() + b"\0" + path.read_bytes())
     return sources.hexdigest()[:16]
 

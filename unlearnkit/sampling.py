@@ -91,12 +91,13 @@ def of_muse(model, tokenizer, spec: dict, report: Report) -> list[dict]:
     """Continuations of documents, few-shot answers, scores of documents. KitError: too few documents, or an overlap."""
     from unlearnkit import evaluation_text
 
+    how = spec["evaluation"]
     return evaluation_text.evaluate(
         model,
         tokenizer,
-        benchmarks.of(spec["data"]).evaluated(),
+        benchmarks.of(spec["data"]).evaluated(how["asked"]),
         report=lambda done, total: report("evaluating", done, total),
-        **spec["evaluation"],
+        **how,
     )
 
 

@@ -197,13 +197,15 @@ class Book(Params):
 
 
 class MuseData(Strict):
-    """`source`: news (the kit's own), local (below UNLEARNKIT_DATA), or a hub id with its revision. `piece_words`:
-    longer documents are trained on in pieces of so many words; null for whole documents.
+    """`source`: news (the kit's own), local (below UNLEARNKIT_DATA), or a hub id with its revision. `train_on`: the raw
+    sets, or, where there are none, the documents asked about. `piece_words`: longer documents are trained on in pieces
+    of so many words; null for whole documents.
     """
 
     benchmark: Literal["muse"]
     source: str
     revision: str | None
+    train_on: Literal["raw", "asked"]
     piece_words: Positive | None
 
     @model_validator(mode="after")
@@ -214,11 +216,13 @@ class MuseData(Strict):
 
 
 class MuseEvaluation(Strict):
-    """Lengths in tokens: of the longest prompt with its continuation, and of continuations; MUSE has 128 and 32.
+    """`asked`: what is measured, of verbmem, knowmem_forget, knowmem_retain, privleak; the rest is not run. Lengths in
+    tokens: of the longest prompt with its continuation, and of continuations; MUSE has 128 and 32.
 
     `space_in_prompt`: whether a few-shot prompt ends with a space, as MUSE's does for Llama 2's vocabulary.
     """
 
+    asked: Annotated[list[str], Field(min_length=1)]
     max_length: Positive
     verbmem_tokens: Positive
     knowmem_tokens: Positive
@@ -228,16 +232,25 @@ class MuseEvaluation(Strict):
 
 class Muse(Params):
     """FLAT's Table 5: documents are forgotten. `reinforce`: how the original model learns the forget set once more, for
-    Task Vector and WHP.
+    Task Vector and WHP. `generic`: how WHP's generic labels are learnt; null where no row `whp_generic` is there.
+    `curves`: methods of `rows` that also forget more sets, all at once and one after another.
     """
 
     data: MuseData
     reinforce: Training
+    generic: Training | None = None
     evaluation: MuseEvaluation
+    curves: Annotated[list[str], Field(min_length=1)] | None
 
     @property
     def third_party(self) -> bool:
         return self.data.source != "news"
+
+    @model_validator(mode="after")
+    def _folds(self):
+        if self.curves and self.data.train_on == "asked":
+            raise ValueError("curves: 'train_on: asked' has no further forget sets; set it to null")
+        return self
 
 
 # The parameters of every table.

@@ -49,9 +49,10 @@ def _value(record: dict, metric: str) -> float | None:
     return record.get(metric, record.get("model_utility") if metric == "model_utility_geometric" else None)
 
 
-def number(value: float | None, digits: int) -> str:
-    if value is None:
-        return "-"
+def number(value: float | str | None, digits: int) -> str:
+    """A cell: a number, words as they are, "-" for none."""
+    if value is None or isinstance(value, str):
+        return value or "-"
     if (value != 0 and abs(value) < 10**-digits) or 1e6 <= abs(value) < math.inf:
         return f"{value:.1e}"
     return f"{value:.{digits}f}"
@@ -171,7 +172,7 @@ def variants(found: list[dict], base_model: str) -> Block:
     return side_by_side(
         released,
         {
-            "paper's form": [record | {"variant": "release"} for record in paper_form],
+            "paper's form": [record | {"variant": one["variant"]} for one in released for record in paper_form],
             "release's": released,
         },
     )

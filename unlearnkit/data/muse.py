@@ -13,10 +13,15 @@ muse-bench/MUSE-News or muse-bench/MUSE-Books. Sets have the hub's names, "confi
 
 A text set is a list of strings, any other a list of dictionaries. Texts are trained on as they are: with the prompt
 format `raw` a row {"question": "", "answer": text} puts every token of the text into the loss.
+
+Where a copy has no raw sets, `train_on: asked` trains on the documents that the evaluation asks about (STAND_INS); of
+verbmem's texts the prompt is a row's question, outside of the loss.
 """
 
 import hashlib
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -26,6 +31,7 @@ from unlearnkit.errors import KitError, nearest
 
 NEWS = Path(__file__).parent / "news" / "files"
 SOURCES = ("news", "local")
+FOLDS = 4  # of scal and sust
 FIELDS: dict[str, tuple[str, ...]] = {
     **{f"raw/{name}": () for name in ("forget", "retain1", "retain2", "holdout")},
     "verbmem/forget": ("prompt", "gt"),
@@ -34,7 +40,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
         for name in ("forget_qa", "retain_qa", "forget_qa_icl", "retain_qa_icl")
     },
     **{f"privleak/{name}": () for name in ("forget", "retain", "holdout")},
-    **{f"{kind}/forget_{number}": () for kind in ("scal", "sust") for number in range(1, 5)},
+    **{f"{kind}/forget_{number}": () for kind in ("scal", "sust") for number in range(1, FOLDS + 1)},
     "pretrain": (),
 }
 # The authors' development repository, whose files a local copy has, names the retain data it asks about retain2.
@@ -43,16 +49,22 @@ LOCAL_NAMES = {
     "knowmem/retain_qa_icl": "knowmem/retain2_qa_icl",
     "privleak/retain": "privleak/retain2",
 }
-# What an evaluation scores; knowmem sets bring their in-context examples.
-ASKED = (
-    "verbmem/forget",
-    "knowmem/forget_qa",
-    "knowmem/retain_qa",
-    "privleak/forget",
-    "privleak/retain",
-    "privleak/holdout",
-)
-EVALUATED = (*ASKED, "knowmem/forget_qa_icl", "knowmem/retain_qa_icl")
+# What an evaluation may ask, and the sets that it scores for it.
+ASKED = {
+    "verbmem": ("verbmem/forget",),
+    "knowmem_forget": ("knowmem/forget_qa",),
+    "knowmem_retain": ("knowmem/retain_qa",),
+    "privleak": ("privleak/forget", "privleak/retain", "privleak/holdout"),
+}
+# With `train_on: asked`, what stands for a raw set: sets, and which of their texts. Every other retain document is for
+# methods that take retain data, as raw/retain1 is.
+STAND_INS = {
+    "raw/forget": (("verbmem/forget", "privleak/forget"), slice(None)),
+    "raw/retain1": (("privleak/retain",), slice(0, None, 2)),
+    "raw/retain2": (("privleak/retain",), slice(1, None, 2)),
+}
+# After a text that ends like the first, and before one that begins like the second, no space has been lost.
+OPENS, CLOSES = re.compile(r"[\s(\[£$#\"“‘/-]$"), re.compile(r"[\s.,;:!?)\]%'’”\"]|-\w")
 CUTS = ("\n\n", "\nQuestion", "Question:")
 FEWEST_DOCUMENTS = 100  # of each kind for PrivLeak's AUC; the benchmark has exactly so many
 
@@ -61,31 +73,45 @@ FEWEST_DOCUMENTS = 100  # of each kind for PrivLeak's AUC; the benchmark has exa
 class Source:
     """Where a table's data come from: the arguments of the functions below, once.
 
-    `piece_words`: documents of more words are trained on in pieces of so many; None for whole documents.
+    `piece_words`: documents of more words are trained on in pieces of so many; None for whole documents. `train_on`:
+    raw, the raw sets; asked, their STAND_INS.
     """
 
     benchmark: ClassVar[str] = "muse"
     source: str
     revision: str | None = None
     piece_words: int | None = None
+    train_on: str = "raw"
 
     def load(self, name: str) -> list:
         return load(self.source, name, self.revision)
 
     def fingerprint(self, name: str) -> str:
-        return fingerprint(self.source, name, self.revision)
+        """Of the files that are read for a set, whether it is trained on or asked."""
+        return "+".join(fingerprint(self.source, one, self.revision) for one in self._read_for(name)[0])
 
     def rows(self, name: str) -> list[dict]:
         """A set of texts as rows to be trained on. KitError: the set holds no texts."""
         if FIELDS.get(name):
             raise KitError(f"the set '{name}' holds no texts to be trained on")
-        pieces = [piece for text in self.load(name) for piece in _pieces(text, self.piece_words)]
-        return [{"question": "", "answer": piece} for piece in pieces]
+        names, chosen = self._read_for(name)
+        found = []
+        for entry in [entry for one in names for entry in self.load(one)][chosen]:
+            if isinstance(entry, str):
+                found += [{"question": "", "answer": piece} for piece in _pieces(entry, self.piece_words)]
+            else:
+                found.append(continued(entry))
+        return found
 
-    def evaluated(self) -> dict[str, list]:
-        """The sets of EVALUATED, checked (`check`)."""
-        sets = {name: self.load(name) for name in EVALUATED}
-        check(sets)
+    def _read_for(self, name: str) -> tuple[tuple[str, ...], slice]:
+        whole = ((name,), slice(None))
+        return STAND_INS.get(name, whole) if self.train_on == "asked" else whole
+
+    def evaluated(self, asked: Iterable[str] = tuple(ASKED)) -> dict[str, list]:
+        """The sets that an evaluation reads (`read_for`); for PrivLeak they are checked (`check`)."""
+        sets = {name: self.load(name) for name in read_for(asked)}
+        if "privleak" in asked:
+            check(sets)
         return sets
 
 
@@ -113,6 +139,24 @@ def fingerprint(source: str, name: str, revision: str | None = None) -> str:
     if _folder(source) is None:
         return f"{source}@{revision}/{name}"
     return hashlib.sha256(_file(source, name).read_bytes()).hexdigest()[:16]
+
+
+def continued(row: dict) -> dict:
+    """A row of verbmem to be trained on: `prompt` is read, what follows is in the loss, white space between them too.
+
+    MUSE cut between tokens of Llama 2, whose decoder drops a space in front of `gt`: one goes in where two words would
+    touch. A word that was cut in two cannot be told from two words and becomes two.
+    """
+    prompt, gt = row["prompt"], row["gt"]
+    space = "" if OPENS.search(prompt) or CLOSES.match(gt) else " "
+    question = prompt.rstrip()
+    return {"question": question, "answer": prompt[len(question) :] + space + gt}
+
+
+def read_for(asked: Iterable[str]) -> list[str]:
+    """The sets that an evaluation of `asked` (keys of ASKED) reads: those it scores and KnowMem's examples."""
+    scored = [name for part, names in ASKED.items() if part in asked for name in names]
+    return scored + [f"{name}_icl" for name in scored if name.startswith("knowmem/")]
 
 
 def few_shot(examples: list[dict], question: str) -> str:
@@ -185,12 +229,16 @@ def _file(source: str, name: str) -> Path:
 
 
 def _from_hub(id: str, name: str, revision: str | None) -> list:
-    """A set of the data set on the hub, whatever the format of its files. KitError: see `hub.reason`."""
+    """A set of the data set on the hub, whatever the format of its files: its card says which are a set's.
+
+    KitError: see `hub.reason`, or the card names no such set.
+    """
     import datasets
 
     config, _, split = name.partition("/")
+    folder = hub.data_folder(id, revision)
     try:
-        rows = datasets.load_dataset(id, config, split=split, revision=revision)
+        rows = datasets.load_dataset(str(folder), config, split=split)
     except (OSError, ValueError) as error:
         raise KitError(f"{id}, {name}: {hub.reason(error)}") from error
     return rows["text"][:] if not FIELDS[name] else [{field: row[field] for field in FIELDS[name]} for row in rows]

@@ -7,7 +7,7 @@ result is then independent of how gradient accumulation split that batch (not so
 padding or at a whole micro-batch: flat_*_release and kl_release, which say so).
 
 Argument names, part_quantity, are the declaration of what a method needs. A signature without retain_* loads
-no retain data, one without *_reference_logp, *_kl and *_kl_all asks nothing of the original model.
+no retain data, one without *_reference_logp, *_kl, *_kl_all and *_logits asks nothing of the original model.
 
     part      forget    forget prompt with the forget response
               template  forget prompt with the template response
@@ -24,8 +24,13 @@ no retain data, one without *_reference_logp, *_kl and *_kl_all asks nothing of 
               kl              mean over i of KL(p_reference || p_theta) over the vocabulary
               kl_all          the same mean over all positions of the padded row, prompt and padding included
 
+    One quantity is no tensor but a question that a loss asks, for losses of logits as they are:
+              logits          logits(f) computes f(logits, original model's logits), both (positions, vocabulary), to
+                              (positions,), a few positions at a time; returns for each sequence the vector of its
+                              values, one for each token of the row: prompt included, padding not
+
 Arguments without a part in their name (beta, padded_length) are hyper-parameters; none has a default here.
-`sequence_quantities` computes the quantities of token log-probabilities, training/divergence.py the two of KL.
+`sequence_quantities` computes the quantities of token log-probabilities, training/divergence.py the others.
 """
 
 from unlearnkit.losses.cross_entropy import mismatch_cross_entropy, retain_cross_entropy, template_cross_entropy
@@ -51,8 +56,8 @@ from unlearnkit.losses.flat_release import (
     flat_tv_release,
 )
 from unlearnkit.losses.ga import ga
-from unlearnkit.losses.kl import kl, kl_release
-from unlearnkit.losses.npo import npo
+from unlearnkit.losses.kl import kl, kl_release, kl_release_muse
+from unlearnkit.losses.npo import npo, npo_release
 from unlearnkit.losses.token_stats import sequence_quantities
 
 __all__ = [
@@ -77,8 +82,10 @@ __all__ = [
     "ga",
     "kl",
     "kl_release",
+    "kl_release_muse",
     "mismatch_cross_entropy",
     "npo",
+    "npo_release",
     "retain_cross_entropy",
     "sequence_quantities",
     "template_cross_entropy",

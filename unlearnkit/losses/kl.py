@@ -1,8 +1,12 @@
 """Stay close to the original model (`kl`): Kullback-Leibler divergence over the vocabulary, on retain data.
 
 The divergence itself is a quantity, computed in chunks of positions (training/divergence.py); a loss only takes it.
+What MUSE released in its place is no divergence and written out here.
 """
 
+from collections.abc import Callable
+
+import torch
 from torch import Tensor
 
 
@@ -23,3 +27,20 @@ def kl_release(retain_kl_all: Tensor) -> Tensor:
     NOT invariant to how accumulation splits the effective batch. Use over="sequences".
     """
     return retain_kl_all
+
+
+def kl_release_muse(retain_logits: Callable) -> Tensor:
+    """MUSE's: sum over the row's tokens and the vocabulary of exp(z_ref) (z_ref - z), z raw logits. (batch,).
+
+    Source: jaechan-repo/muse_bench e000038, iterative.py: kl_div(z, z_ref, log_target=True, reduction="batchmean")
+    without log_softmax; a batch there is one of sequences, so positions are summed. Its sequences are pieces of one
+    stream, all of one length; here a row's own tokens count, without padding. Use over="sequences".
+
+    No divergence: the gradient with respect to z is -exp(z_ref) wherever theta is, also at theta = original (value
+    0). It raises every logit without end, those most that the original model likes; there is no minimum.
+    """
+
+    def per_position(logits: Tensor, reference: Tensor) -> Tensor:
+        return (reference.exp() * (reference - logits)).sum(-1)
+
+    return torch.stack([row.sum() for row in retain_logits(per_position)])

@@ -36,7 +36,7 @@ def declared(chosen: Variant) -> dict[str, bool]:
         "forget": bool(parts & {"forget", "template", "mismatch"}),
         "retain": bool(parts & {"retain", "mismatch"}),
         "template": "template" in parts,
-        "reference": bool(chosen.reference_parts or chosen.kl_parts),
+        "reference": bool(chosen.reference_parts or chosen.compared_parts),
     }
 
 

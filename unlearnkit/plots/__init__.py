@@ -5,7 +5,7 @@ Importing this package does not import matplotlib."""
 from unlearnkit.plots.book import completions, fq_gap_vs_accuracy
 from unlearnkit.plots.divergences import flat_beside_dpo, gradient_weights, loss_surfaces, reach_of_the_bound
 from unlearnkit.plots.fronts import fronts
-from unlearnkit.plots.muse import forgotten_vs_kept, privleak
+from unlearnkit.plots.muse import CURVES, curve, curves, forgotten_vs_kept, privleak
 from unlearnkit.plots.needs import needs
 from unlearnkit.plots.style import STYLE, save
 from unlearnkit.plots.tradeoff import forget_quality_vs_model_utility
@@ -13,8 +13,11 @@ from unlearnkit.plots.trajectories import trajectories_over_steps
 from unlearnkit.plots.truth_ratios import truth_ratio_distributions
 
 __all__ = [
+    "CURVES",
     "STYLE",
     "completions",
+    "curve",
+    "curves",
     "flat_beside_dpo",
     "forget_quality_vs_model_utility",
     "forgotten_vs_kept",

@@ -1,5 +1,7 @@
-"""Figures of forgotten documents: what is still known of them against what is kept, and PrivLeak with intervals."""
+"""Figures of forgotten documents: what is still known of them against what is kept, PrivLeak with intervals, and what
+is kept when more and more is forgotten."""
 
+import math
 from typing import TYPE_CHECKING
 
 from unlearnkit.errors import KitError
@@ -29,21 +31,25 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARKER_SIZE = 8.5  # points
+APART = 0.12  # of a forget set: how far the points of two methods are apart in a figure of curves
 KEPT = "knowmem_retain"
 FORGOTTEN = {"verbmem_forget": "VerbMem, forget", "knowmem_forget": "KnowMem, forget"}
+# The two ways of forgetting more sets, as a row's `fold` begins: all of them at once, or each after the one before.
+CURVES = {"scal": "scalability: all at once", "sust": "sustainability: one after another"}
 
 
 def forgotten_vs_kept(rows: list[dict], caption: str) -> "Figure":
     """Two panels per base model: x KnowMem on retain, y VerbMem or KnowMem on forget; dashed: the retain model's.
 
-    Rows without a number are named in the caption. KitError where no row has all three.
+    What no row has gets no panel; other rows without a number are named in the caption. KitError: nothing to draw.
     """
     main = main_rows(rows)
-    drawn = [row for row in main if all(known(row.get(key)) for key in (KEPT, *FORGOTTEN))]
-    if not drawn:
-        raise KitError("figure of forgotten documents: no row has VerbMem and both KnowMem")
+    asked = [key for key in FORGOTTEN if any(known(row.get(key)) for row in main)]
+    drawn = [row for row in main if all(known(row.get(key)) for key in (KEPT, *asked))]
+    if not drawn or not asked:
+        raise KitError("figure of forgotten documents: no row has KnowMem on retain and a measure of what is forgotten")
     groups, styles = base_models(drawn), styles_of(rows)
-    panels = [(name, key) for name in groups for key in FORGOTTEN]
+    panels = [(name, key) for name in groups for key in asked]
     with house_style():
         figure = new_figure(height=0.5 + 3.6 * len(panels))
         all_axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
@@ -125,3 +131,57 @@ def _bars(axes: "Axes", rows: list[dict], styles: dict) -> None:
     axes.tick_params(axis="y", length=0)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
+
+
+def curve(rows: list[dict], method: str, kind: str) -> list[tuple[int, dict]]:
+    """(number of forget sets, row) of a method's curve, `kind` of CURVES; rows of one base model.
+
+    0 is the original model, 1 the method's own row: one set is the same either way.
+    """
+    own = {row["method"]: row for row in main_rows(rows) if not row.get("fold")}
+    later = [row for row in rows if row["method"] == method and (row.get("fold") or "").startswith(kind)]
+    points = [(int(row["fold"].rpartition("_")[2]), row) for row in later]
+    return [(0, own["original"]), (1, own[method]), *points]
+
+
+def curves(rows: list[dict], caption: str) -> "Figure":
+    """Two panels per base model: KnowMem on retain over the number of forget sets, all at once and one after another.
+
+    A point without a number is a gap. KitError where no row is a point of a curve.
+    """
+    named = list(dict.fromkeys(row["method"] for row in rows if row.get("fold")))
+    if not named:
+        raise KitError("figure of more forget sets: no row has a fold")
+    groups, styles = base_models(rows), styles_of(rows)
+    with house_style():
+        figure = new_figure(height=1.2 + 2.6 * len(groups))
+        grid = figure.subplots(len(groups), len(CURVES), squeeze=False, sharey="row")
+        for line, (base_model, members) in zip(grid, groups.items(), strict=True):
+            for axes, (kind, title) in zip(line, CURVES.items(), strict=True):
+                _curve_panel(axes, members, kind, named, styles)
+                axes.set_title(f"{base_model}, {title}" if len(groups) > 1 else title)
+            line[0].set_ylabel("KnowMem, retain")
+        entries = dict(zip(*reversed(grid[0, 0].get_legend_handles_labels()), strict=True))
+        figure.legend(entries.values(), entries.keys(), loc="outside upper left", ncols=len(named))
+        notes = ["0: the original model.", "Points of one number stand side by side.", "Hollow: collapsed."]
+        add_caption(figure, caption, notes)
+    return figure
+
+
+def _curve_panel(axes: "Axes", rows: list[dict], kind: str, named: list[str], styles: dict) -> None:
+    import seaborn
+
+    for place, method in enumerate(named):
+        marker, colour = styles[method]
+        points = curve(rows, method, kind)
+        aside = APART * (place - (len(named) - 1) / 2)
+        places = [number + aside for number, _ in points]
+        values = [row[KEPT] if known(row.get(KEPT)) else math.nan for _, row in points]
+        axes.plot(places, values, color=colour, linewidth=1.4, zorder=2)
+        for x, y, (_, row) in zip(places, values, points, strict=True):
+            where = {"linestyle": "none", "clip_on": False, "zorder": 3, "label": points[1][1]["printed_as"]}
+            axes.plot(x, y, marker=marker, markersize=size_of(marker, 7), **where, **fill_of(row, colour))
+    axes.set_ylim(0, None)
+    axes.set_xticks(range(len(points)))
+    axes.set_xlabel("forget sets")
+    seaborn.despine(ax=axes)

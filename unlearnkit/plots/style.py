@@ -118,9 +118,9 @@ def fill_of(row: dict, colour: str) -> dict:
     return {"markerfacecolor": colour, "markeredgecolor": "white", "markeredgewidth": 0.6}
 
 
-def known(value: float | None) -> bool:
+def known(value: float | str | None) -> bool:
     """Whether there is a number to draw."""
-    return value is not None and math.isfinite(value)
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def base_models(rows: Iterable[dict]) -> dict[str, list[dict]]:
@@ -138,7 +138,7 @@ def not_drawn(rows: Sequence[dict], others: Sequence[dict] = ()) -> list[str]:
     """
     several = len(base_models(rows)) > 1
     names = [f"{row['base_model']} {label_of(row)}" if several else label_of(row) for row in rows]
-    names += ["release variants"] if any(row.get("variant") == "release" for row in others) else []
+    names += ["release variants"] if any(row.get("variant") not in (None, "paper") for row in others) else []
     names += ["other settings"] if any(row.get("setting") is not None for row in others) else []
     return [f"Not drawn: {', '.join(names)}."] if names else []
 

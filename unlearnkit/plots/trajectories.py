@@ -48,11 +48,11 @@ REFERENCE = ("base", "original", "retain", "retain_2")  # no trajectory is missi
 def trajectories_over_steps(trajectories: dict[str, list[dict]], rows: list[dict], caption: str) -> "Figure":
     """Three panels per base model: forget probability, retain probability, forget quality p (log scale).
 
-    Rows of variant "release" are not drawn.
+    Rows of release variants are not drawn.
     trajectories: row name ('llama/npo') -> points with `step` and the keys of PANELS; no value: a gap.
     The retain model's own values are a grey line, where its row has them. KitError: no row has points.
     """
-    released = [row for row in rows if row.get("variant") == "release"]
+    released = [row for row in rows if row.get("variant") not in (None, "paper")]
     drawn = [row for row in rows if row not in released and trajectories.get(row_name(row))]
     if not drawn:
         raise KitError("figure of trajectories: no row has one")

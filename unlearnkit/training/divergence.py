@@ -1,10 +1,11 @@
-"""KL divergence from the original model over the vocabulary, from last hidden states and output heads.
+"""Comparison with the original model over the vocabulary (KL, or any other), from last hidden states and output heads.
 
 Only `CHUNK` positions at a time are ever projected onto the vocabulary, forward and backward: no tensor of shape
 (batch, length, vocabulary) exists, and of the original model only its hidden states and its head are kept.
 """
 
 import contextlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -26,9 +27,9 @@ class Head(NamedTuple):
         trained = self.weight.requires_grad or (self.bias is not None and self.bias.requires_grad)
         return Head(*(None if one is None else one.detach().clone() for one in self)) if trained else self
 
-    def log_probs(self, states: Tensor) -> Tensor:
-        """Log-probabilities of the next token in float32; states: (positions, hidden)."""
-        return linear(states.to(self.weight.dtype), *self).float().log_softmax(-1)
+    def logits(self, states: Tensor) -> Tensor:
+        """Logits of the next token in float32; states: (positions, hidden)."""
+        return linear(states.to(self.weight.dtype), *self).float()
 
 
 def head_of(model) -> Head:
@@ -51,17 +52,37 @@ def last_states(backbone):
 def mean_kl(states: Tensor, reference: Tensor, positions: Tensor, head: Head, reference_head: Head) -> Tensor:
     """Per row the mean over its `positions` of KL(p_reference || p_theta), in nats: (batch,), float32.
 
-    states, reference: (batch, length, hidden), reference without gradient. positions: (batch, length), bool, at least
-    one a row. Gradients reach `states` and `head`.
+    Arguments as `compare`'s.
     """
-    chunks = zip(states[positions].split(CHUNK), reference[positions].split(CHUNK), strict=True)
-    values = [checkpoint(_kl, *pair, *head, *reference_head, use_reentrant=False) for pair in chunks]
-    by_position = torch.zeros_like(positions, dtype=torch.float32).masked_scatter(positions, torch.cat(values))
+    values = compare(_kl, states, reference, positions, head, reference_head)
+    by_position = torch.zeros_like(positions, dtype=torch.float32).masked_scatter(positions, values)
     return by_position.sum(dim=1) / positions.sum(dim=1)
 
 
-def _kl(states, reference, weight, bias, reference_weight, reference_bias) -> Tensor:
-    logp = Head(weight, bias).log_probs(states)
-    with torch.no_grad():
-        reference_logp = Head(reference_weight, reference_bias).log_probs(reference)
+def _kl(logits: Tensor, reference: Tensor) -> Tensor:
+    logp, reference_logp = logits.log_softmax(-1), reference.log_softmax(-1)
     return (reference_logp.exp() * (reference_logp - logp)).sum(-1)
+
+
+def compare(
+    function: Callable[[Tensor, Tensor], Tensor],
+    states: Tensor,
+    reference: Tensor,
+    positions: Tensor,
+    head: Head,
+    reference_head: Head,
+) -> Tensor:
+    """function(logits, reference logits) at all `positions`, row after row: (number of positions,), float32.
+
+    function: of two tensors (some positions, vocabulary) to (these positions,). states, reference: (batch, length,
+    hidden), reference without gradient. positions: (batch, length), bool, at least one a row. Gradients reach `states`
+    and `head`.
+    """
+
+    def chunk(states, reference, weight, bias, reference_weight, reference_bias) -> Tensor:
+        with torch.no_grad():
+            reference_logits = Head(reference_weight, reference_bias).logits(reference)
+        return function(Head(weight, bias).logits(states), reference_logits)
+
+    chunks = zip(states[positions].split(CHUNK), reference[positions].split(CHUNK), strict=True)
+    return torch.cat([checkpoint(chunk, *pair, *head, *reference_head, use_reentrant=False) for pair in chunks])

@@ -48,7 +48,7 @@ def unlearn(
         add_reference_logp(rows, part, model, tokenizer, training)
     longest = max(len(row[f"{part}_input_ids"]) for row in rows for part in chosen.parts)
     states = {}
-    for part in chosen.kl_parts:
+    for part in chosen.compared_parts:
         length = longest if f"{part}_kl_all" in chosen.arguments else None  # the only one that looks at padding
         states[part] = add_reference_states(rows, part, model, tokenizer, training, length)
     trainer = UnlearnTrainer(

@@ -15,7 +15,7 @@ from unlearnkit.data.encode import IGNORE
 from unlearnkit.errors import KitError
 from unlearnkit.losses import sequence_quantities
 from unlearnkit.methods import Term, Variant
-from unlearnkit.training.divergence import head_of, last_states, mean_kl
+from unlearnkit.training.divergence import compare, head_of, last_states, mean_kl
 
 
 class Collator:
@@ -48,7 +48,7 @@ class Collator:
 class UnlearnTrainer(SFTTrainer):
     """Minimises the weighted sum of a method's terms. Give it rows of `examples.tokenize`, in the order of use.
 
-    `reference_states`: for every part of `variant.kl_parts` what `add_reference_states` returned.
+    `reference_states`: for every part of `variant.compared_parts` what `add_reference_states` returned.
     """
 
     # Terms divide by counts over the effective batch, so the trainer must not divide again by the accumulation.
@@ -69,7 +69,7 @@ class UnlearnTrainer(SFTTrainer):
         # The plain model's own modules, which stay what they are inside of adapters and wrappers.
         self.backbone, plain = model.base_model, model
         super().__init__(model=model, processing_class=processing_class, data_collator=collator, **kwargs)
-        if variant.kl_parts:
+        if variant.compared_parts:
             self.head = head_of(plain)
             self.reference_head = self.head.frozen()
 
@@ -90,7 +90,7 @@ class UnlearnTrainer(SFTTrainer):
         return dict(zip(("sequences", *self.variant.parts), counts, strict=True))
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        with last_states(self.backbone) if self.variant.kl_parts else nullcontext() as states:
+        with last_states(self.backbone) if self.variant.compared_parts else nullcontext() as states:
             outputs = model(
                 input_ids=inputs["input_ids"],
                 attention_mask=inputs["attention_mask"],
@@ -103,22 +103,26 @@ class UnlearnTrainer(SFTTrainer):
         for index, part in enumerate(self.variant.parts):
             own = slice(index * rows, (index + 1) * rows)
             given |= {f"{part}_{name}": values[own] for name, values in stacked.items()}
-            if part in self.variant.kl_parts:
-                reference = inputs[f"{part}_reference_states"]
-                given |= self._divergences(part, states[0][own], reference, outputs.label_mask[own])
+            if part in self.variant.compared_parts:
+                pair = states[0][own], inputs[f"{part}_reference_states"]
+                text = inputs["attention_mask"][own].bool()
+                given |= self._compared(part, pair, outputs.label_mask[own], text)
         loss = sum(self._term(term, given, rows) for term in self.variant.terms)
         loss = loss * self.accelerator.num_processes  # gradients are averaged over processes; ours are sums
         return (loss, outputs) if return_outputs else loss
 
-    def _divergences(self, part: str, states, reference, label_mask) -> dict:
-        """KL from the original model per sequence, over the positions that the method asks for."""
+    def _compared(self, part: str, pair: tuple, label_mask, text) -> dict:
+        """What the method asks for of the comparison with the original model. pair: last hidden states of both."""
         answer = lengthen(label_mask, (0, 1))  # position i predicts token i + 1; the last one predicts nothing
+        heads = self.head, self.reference_head
         kinds = {f"{part}_kl": answer, f"{part}_kl_all": torch.ones_like(answer)}
-        return {
-            name: mean_kl(states, reference, positions, self.head, self.reference_head)
+        found = {
+            name: mean_kl(*pair, positions, *heads)
             for name, positions in kinds.items()
             if name in self.variant.arguments
         }
+        found[f"{part}_logits"] = lambda f: compare(f, *pair, text, *heads).split(text.sum(dim=1).tolist())
+        return found
 
     def _term(self, term: Term, given: dict, rows: int):
         values = term.function(**{name: given[name] for name in term.arguments})
