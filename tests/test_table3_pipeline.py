@@ -50,7 +50,7 @@ def test_a_rejected_task_costs_no_unlearning_and_mended_the_table_goes_on(local,
     notebook = nbformat.read(result / "03_flat_table3_copyrighted_text.ipynb", as_version=4)
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "error"]
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 1
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 2
 
     story = book.load("story")
     for path in result.rglob("*.*"):
