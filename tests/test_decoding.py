@@ -140,20 +140,6 @@ def test_what_is_saved_is_what_is_loaded(parts, tmp_path):
     assert loaded.num_parameters() == model.num_parameters() == target.num_parameters() + other.num_parameters()
 
 
-def test_generic_labels_are_the_best_guesses_for_each_token(parts):
-    target, other, tokenizer = parts
-    model = decoding.pair(target, other, "whp", alpha=ALPHA)
-    rows = prompts(tokenizer)[:3]
-    for side in ("left", "right"):
-        ids, mask = pad(rows, tokenizer.pad_token_id, side=side)
-        labels = decoding.generic_labels(model, ids, mask)
-        for row, found, real in zip(rows, labels, mask.bool(), strict=True):
-            guesses = combined(target, other, torch.tensor([row]))[0].argmax(-1).tolist()
-            if side == "right":  # left padding shifts positions, which only `position_ids` could mend
-                assert found[real].tolist() == [IGNORE, *guesses[:-1]]
-            assert found[~real].tolist() == [IGNORE] * int((~real).sum())
-
-
 @pytest.mark.parametrize(
     ("rule", "parameters", "message"),
     [

@@ -99,6 +99,9 @@ def test_a_pair_that_is_too_long_is_refused_and_never_cut(micro_tokenizer):
     assert str(caught.value) == (
         f"{length} tokens exceed max_length {length - 1}; nothing is truncated: '[INST] Who? [/INST]Nobody knows.'"
     )
+    with pytest.raises(KitError) as caught:
+        encode(micro_tokenizer, prompt, answer * 1000, 500)
+    assert len(str(caught.value)) < 200, "how a long text begins is enough to find it"
 
 
 @pytest.mark.parametrize("answer", ["", " ", "\n"])

@@ -27,14 +27,22 @@ def test_scores_are_means_over_samples_and_diversity_is_of_all_outputs_together(
     assert found["completion_bleu"] == pytest.approx(50)
     assert found["completion_rouge_l_recall"] == pytest.approx(0.5)
     assert found["distinct_1"] == found["distinct_2"] == found["token_entropy"] == 1
-    keys = "completion_bleu completion_rouge_l_recall completion_words distinct_1 distinct_2 distinct_3 token_entropy"
-    assert set(found) == set(keys.split())
+    keys = "bleu rouge_l_recall rouge_l_precision words".split()
+    assert set(found) == {f"completion_{key}" for key in keys} | {f"distinct_{n}" for n in (1, 2, 3)} | {
+        "token_entropy"
+    }
     assert found["completion_words"] == 2.5
     # Recall: of the reference's four words three are found in order, whatever else is said.
     (half,) = [book.scores([sample("red green blue black", "red and green and blue and red")])]
     assert half["completion_rouge_l_recall"] == pytest.approx(3 / 4)
     with pytest.raises(KitError, match="no completions to score"):
         book.scores([])
+
+
+def test_rouge_l_precision_does_not_fall_when_a_model_stops_early():
+    assert book.rouge_l_precision("red green blue black", "red green") == 1
+    assert book.rouge_l_precision("red green blue black", "red white green one two") == pytest.approx(2 / 5)
+    assert book.rouge_l_precision("red green blue black", "") == 0
 
 
 def test_fq_gap_adds_two_scales():

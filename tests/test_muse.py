@@ -88,15 +88,18 @@ def test_the_hub_is_named_by_id_and_revision_and_asked_only_when_a_set_is_read()
         ("he sa", "id", "he sa id"),  # one word or two: the row does not say
     ],
 )
-def test_a_row_of_verbmem_is_joined_to_the_text_it_was_cut_from(prompt, gt, text):
-    assert muse.joined({"prompt": prompt, "gt": gt}) == text
+def test_a_row_of_verbmem_goes_on_as_the_text_did_that_it_was_cut_from(prompt, gt, text):
+    row = muse.continued({"prompt": prompt, "gt": gt})
+    assert row["question"] + row["answer"] == text
+    assert row["question"] == prompt.rstrip() and row["answer"].endswith(gt)
 
 
 def test_what_is_asked_stands_for_the_raw_sets(copy_of_news):
     source, raw = muse.Source("local", train_on="asked"), muse.Source("local")
     rows = {name: [row["answer"] for row in source.rows(name)] for name in muse.STAND_INS}
-    cut = [muse.joined(row) for row in muse.load("news", "verbmem/forget")]
-    assert rows["raw/forget"] == cut + muse.load("news", "privleak/forget")
+    asked = muse.load("news", "verbmem/forget")
+    assert [row["question"] for row in source.rows("raw/forget")][: len(asked)] == [row["prompt"] for row in asked]
+    assert rows["raw/forget"] == [f" {row['gt']}" for row in asked] + muse.load("news", "privleak/forget")
     retain = muse.load("news", "privleak/retain")
     assert (rows["raw/retain1"], rows["raw/retain2"]) == (retain[::2], retain[1::2])
     assert source.rows("pretrain") == raw.rows("pretrain")
@@ -181,7 +184,7 @@ def test_the_real_documents_that_are_asked_about(real_data, monkeypatch):
     """Forget, retain and held-out documents share no passage of a hundred words, shorter ones that many pages have."""
     monkeypatch.setenv("UNLEARNKIT_DATA", str(real_data))
     source = muse.Source("local", train_on="asked")
-    forget, *retain = ([row["answer"] for row in source.rows(name)] for name in muse.STAND_INS)
+    forget, *retain = (["".join(row.values()) for row in source.rows(name)] for name in muse.STAND_INS)
     assert [len(texts) for texts in (forget, *retain)] == [200, 50, 50]
     assert 1400 < max(len(text.split()) for text in forget) < 1500
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from unlearnkit import papers, params, paths, planned, report, results, runs, sampling, zeroshot
+from unlearnkit import papers, params, paths, planned, plots, report, results, runs, sampling, zeroshot
 from unlearnkit.data import benchmarks
 from unlearnkit.data import book as books
 from unlearnkit.errors import KitError
@@ -56,11 +56,12 @@ def made_up(run, share: float, accuracy: float, perplexity: float) -> list[dict]
         words = row["answer"].split()
         said = " ".join(words[: round(share * len(words))])
         scores = {"bleu": book.bleu(row["answer"], said), "rouge_l_recall": rouge_l_recall(row["answer"], said)}
+        scores["rouge_l_precision"] = book.rouge_l_precision(row["answer"], said)
         sample = {"set": "forget", "item": str(number), "question": row["question"], "reference": row["answer"]}
         found.append(sample | {"generation": said} | scores)
     how = run.spec["evaluation"]
     found.append({"set": "diversity", **book.diversity([one["generation"] for one in found])})
-    found += [{"set": "zeroshot", "item": task, "accuracy": accuracy} for task in how["tasks"]]
+    found += [{"set": "zeroshot", "item": task, "accuracy": accuracy, "questions": 48} for task in how["tasks"]]
     return [*found, {"set": "perplexity", "item": how["perplexity"], "word_perplexity": perplexity}]
 
 
@@ -246,6 +247,9 @@ def test_records_follow_from_samples(few):
     assert original["fq_gap_bleu"] == pytest.approx(100 - base["completion_bleu"])
     assert original["fq_gap"] == original["fq_gap_bleu"] + original["fq_gap_rouge_l"]
     assert original["fq_gap_rouge_l"] < 1 < original["fq_gap_bleu"]
+    # It says the first fifth of every completion, word by word, and stops.
+    assert kl["completion_rouge_l_precision"] == 1 and kl["completion_rouge_l_recall"] < 0.3
+    assert kl["mean_accuracy_se"] == pytest.approx((0.85 * 0.15 / 48 / 10) ** 0.5)
     assert kl["fq_gap"] < original["fq_gap"] and kl["mean_accuracy"] == pytest.approx(0.85)
     assert {name: record["status"] for name, record in found.items()} == {
         "base": "ok", "original": "ok", "ga": "collapsed", "flat_kl": "ok"
@@ -278,16 +282,43 @@ def test_a_result_is_checked_against_its_samples(few, tmp_path):
     assert "BLEU runs from 0 to 100" in text and "| chance" in text and "ten terms" in text
     assert "which never read the book; its FQ Gap is 0" in text and "(200); its paper says 200 tokens" in text
     shares = next(line for line in text.split("of which BLEU's")[1].splitlines() if line.startswith("| Original LLM"))
+    # Made up: 0.9 on every task, of which the lowest chance is 1/4 and the highest 1/2.
+    assert f"writes {found[0]['completion_words']:.1f} words a completion" in text
+    assert "The Original LLM of llama beats it by 0.15 on 10 of 10 tasks" in text
     bleu, gap, scaled = (found[1][key] for key in ("fq_gap_bleu", "fq_gap", "fq_gap_one_scale"))
     assert f" {bleu / gap:.1%} " in shares and f" {scaled:.3f} " in shares and bleu / gap > 0.9
     assert json.loads((folder / "verdict.json").read_text())[0]["printed"] == "holds"
     assert "| FLAT is among the two nearest" in (folder / "verdict.md").read_text()
-    assert (folder / "fq_gap_vs_accuracy.png").is_file() and r"\toprule" in (folder / "table.tex").read_text()
+    assert all((folder / f"{name}.png").is_file() for name in ("fq_gap_vs_accuracy", "completions"))
+    assert r"\toprule" in (folder / "table.tex").read_text()
     assert flat_table3.describe(few, few.runs[few.rows[1].draws[0].run]).startswith("FQ Gap ")
     gap = str(next(record["fq_gap"] for record in found if record["method"] == "flat_kl"))
     seeds = folder / "seeds.csv"
     seeds.write_text(seeds.read_text().replace(gap, "0.5"))
     assert any("flat_kl" in line and "fq_gap: 0.5 instead of" in line for line in flat_table3.problems(folder))
+
+
+def test_figures_have_a_marker_at_every_rows_values(few):
+    from matplotlib import pyplot
+
+    found = flat_table3.records(few, flat_table3.draws(few, {}))
+    for draw, keys in (
+        (plots.fq_gap_vs_accuracy, ("mean_accuracy", "fq_gap")),
+        (plots.completions, ("completion_words", "completion_rouge_l_precision")),
+    ):
+        figure = draw(found, "Caption.")
+        markers = {line.get_gid(): line.get_xydata().tolist() for line in figure.axes[0].lines if line.get_gid()}
+        expected = {record["row"]: [[record[key] for key in keys]] for record in found}
+        assert {row: markers[row] for row in expected} == expected
+        pyplot.close(figure)
+        with pytest.raises(KitError, match=f"no row has both {keys[0]} and {keys[1]}"):
+            draw([record | {keys[0]: None} for record in found], "Caption.")
+
+
+def test_the_caption_says_on_which_tasks_there_is_an_accuracy_to_lose():
+    record = {"base_model": "llama", "accuracy_tiny_boolq": 0.64, "accuracy_tiny_piqa": 0.66, "accuracy_boolq": None}
+    said = flat_table3._above_chance(record)
+    assert "on 1 of 2 tasks" in said and said.endswith("(not on boolq).")
 
 
 def test_a_changed_completion_is_noticed(few, tmp_path):

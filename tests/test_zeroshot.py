@@ -40,6 +40,7 @@ def measured(model, micro_tokenizer):
 def test_nine_tasks_give_ten_numbers(measured):
     assert list(measured["accuracy"]) == list(zeroshot.TINY_TASKS)
     assert measured["tasks"] == len(zeroshot.TASKS) == 10
+    assert set(measured["questions"].values()) == {48}
     assert measured["mean_accuracy"] == pytest.approx(sum(measured["accuracy"].values()) / 10)
     assert all(0 <= value <= 1 for value in measured["accuracy"].values())
 

@@ -6,7 +6,6 @@ says louder than the target model. A further combination is one more function in
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, relu
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PreTrainedConfig, PreTrainedModel
@@ -140,23 +139,6 @@ def pair(target, other, rule: str, **parameters: float) -> PairModel:
     model = PairModel(config, target, other)
     model.generation_config = target.generation_config
     return model.train(target.training)
-
-
-def generic_labels(model, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-    """What the model would have said at every position: (batch, length), the label of a token being the best guess for
-    it from those before; IGNORE on the first token of a row and on padding.
-
-    WHP's optional second step fine-tunes the target model on the forget documents with these labels.
-    """
-    from unlearnkit.data.encode import IGNORE
-
-    with torch.no_grad():
-        guesses = model(input_ids=input_ids, attention_mask=attention_mask).logits.argmax(-1)
-    labels = torch.full_like(input_ids, IGNORE)
-    labels[:, 1:] = guesses[:, :-1]
-    real = attention_mask.bool()
-    real[:, 1:] &= attention_mask[:, :-1].bool()
-    return labels.masked_fill(~real, IGNORE)
 
 
 AutoConfig.register(PairConfig.model_type, PairConfig)

@@ -225,6 +225,9 @@ ARITHMETIC: dict[str, Arithmetic] = {
     "whp": Arithmetic(
         "WHP", "arXiv 2310.02238, as in jaechan-repo/muse_bench 54719c5: v - alpha * ReLU(v_reinforced - v), logits"
     ),
+    "whp_generic": Arithmetic(
+        "WHP + generic labels", "arXiv 2310.02238: then fine-tuned on WHP's best guess at every place of the forget set"
+    ),
 }
 
 

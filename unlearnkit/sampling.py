@@ -67,7 +67,7 @@ def of_book(model, tokenizer, spec: dict, report: Report) -> list[dict]:
     zero-shot task (`zeroshot`) and the word perplexity (`perplexity`). KitError: an excerpt longer than the window.
     """
     from unlearnkit import evaluation, zeroshot
-    from unlearnkit.metrics.book import bleu, diversity
+    from unlearnkit.metrics.book import bleu, diversity, rouge_l_precision
 
     how, rows = spec["evaluation"], benchmarks.of(spec["data"]).rows("forget")
     window = getattr(model.config, "max_position_embeddings", how["max_length"])
@@ -75,12 +75,15 @@ def of_book(model, tokenizer, spec: dict, report: Report) -> list[dict]:
     asked = [evaluation.Question("forget", row["question"], (("answer", row["answer"]),)) for row in rows]
     found = sample(model, tokenizer, spec, asked, True, report)
     said = [one["generation"] for one in found]
-    found = [one | {"bleu": bleu(one["reference"], one["generation"])} for one in found]
+    for one in found:
+        pair = one["reference"], one["generation"]
+        one |= {"bleu": bleu(*pair), "rouge_l_precision": rouge_l_precision(*pair)}
     found.append({"set": "diversity", **diversity(said)})
     report("zero-shot tasks", 0, len(how["tasks"]))
     folder = zeroshot.task_folder(how["task_files"])
     measured = zeroshot.evaluate(model, tokenizer, how["tasks"], how["perplexity"], folder, how["batch_size"])
-    found += [{"set": "zeroshot", "item": task, "accuracy": value} for task, value in measured["accuracy"].items()]
+    for task, value in measured["accuracy"].items():
+        found.append({"set": "zeroshot", "item": task, "accuracy": value, "questions": measured["questions"][task]})
     return [*found, {"set": "perplexity", "item": how["perplexity"], "word_perplexity": measured["word_perplexity"]}]
 
 

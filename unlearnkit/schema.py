@@ -232,17 +232,25 @@ class MuseEvaluation(Strict):
 
 class Muse(Params):
     """FLAT's Table 5: documents are forgotten. `reinforce`: how the original model learns the forget set once more, for
-    Task Vector and WHP. `curves`: methods of `rows` that also forget more sets, all at once and one after another.
+    Task Vector and WHP. `generic`: how WHP's generic labels are learnt; null where no row `whp_generic` is there.
+    `curves`: methods of `rows` that also forget more sets, all at once and one after another.
     """
 
     data: MuseData
     reinforce: Training
+    generic: Training | None = None
     evaluation: MuseEvaluation
     curves: Annotated[list[str], Field(min_length=1)] | None
 
     @property
     def third_party(self) -> bool:
         return self.data.source != "news"
+
+    @model_validator(mode="after")
+    def _folds(self):
+        if self.curves and self.data.train_on == "asked":
+            raise ValueError("curves: 'train_on: asked' has no further forget sets; set it to null")
+        return self
 
 
 # The parameters of every table.

@@ -110,17 +110,18 @@ def _row(run: Run, folder: Path, report: Report) -> dict:
     spec = run.spec
     facts = {}
     checkpoint = folder / "checkpoint"
-    if spec["unlearn"] is None:
-        model, tokenizer = start_model(spec["start"])
-        if "combine" in spec:
-            model = _combined(model, spec["combine"])
-    elif checkpoint.is_dir():  # unlearning was complete, the samples were not
+    if checkpoint.is_dir():  # unlearning was complete, the samples were not
         model, tokenizer = models.load(checkpoint)
         model = _placed(model)
         facts = json.loads((folder / "unlearning.json").read_text(encoding="utf-8"))
     else:
         model, tokenizer = start_model(spec["start"])
-        facts = _unlearn(model, tokenizer, run, folder, report)
+        if spec["unlearn"] is not None:
+            facts = _unlearn(model, tokenizer, run, folder, report)
+        elif "training" in spec.get("combine", {}):
+            facts = _generic(model, tokenizer, spec, folder, report)
+        elif "combine" in spec:
+            model = _combined(model, spec["combine"])
     started = time.perf_counter()
     model.eval()
     if "sample_steps" not in spec:
@@ -139,6 +140,32 @@ def _combined(model, how: dict):
         task_vector.subtract(model, reinforced, how["alpha"])
         return model
     return decoding.pair(model, reinforced, how["rule"], alpha=how["alpha"])
+
+
+def _generic(model, tokenizer, spec: dict, folder: Path, report: Report) -> dict:
+    """WHP with its last step: the model is fine-tuned on what it and a reinforced one would have said together."""
+    from unlearnkit.training import finetune, generic_labels
+
+    how, started = spec["combine"], time.perf_counter()
+    rows, training = _load(spec, how["forget_set"]), how["training"]
+    sequences = finetune.encoded(tokenizer, rows, prompt_format(spec["prompt_format"]), training)
+    # The reinforced model is held by nobody while the other one trains.
+    sequences = generic_labels.generic(
+        model, start_model({"run": how["reinforced"]})[0], how["alpha"], tokenizer, sequences, training
+    )
+    steps = finetune.train_encoded(
+        model,
+        tokenizer,
+        sequences,
+        training,
+        how["seed"],
+        folder / "trainer",
+        lambda step, total: report("unlearning", step, total),
+    )
+    facts = {"optimiser_steps": steps, "unlearning_seconds": round(time.perf_counter() - started, 2)}
+    runs.write_json(folder / "unlearning.json", facts)
+    _save(model, tokenizer, folder)
+    return facts
 
 
 def _retain_pool(spec: dict, name: str) -> list[dict]:

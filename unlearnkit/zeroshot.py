@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from unlearnkit import paths
 from unlearnkit.errors import KitError, nearest
 
 OWN = Path(__file__).parent / "data" / "story" / "tasks"
@@ -31,12 +32,15 @@ CHANCE |= {"tiny_truthfulqa_mc1": 1 / 4, "tiny_truthfulqa_mc2": 2 / 5}
 
 
 def task_folder(name: str | None) -> Path | None:
-    """Where the task files are: `story`, the kit's own; another folder; None for lm-eval's. KitError: no folder."""
+    """Where the task files are: `story`, the kit's own; another folder, below the project where its path is relative;
+    None for lm-eval's. KitError: no folder.
+    """
     if name is None or name == "story":
         return OWN if name else None
-    if not Path(name).is_dir():
+    folder = paths.inside(str(Path(name).expanduser()))
+    if not folder.is_dir():
         raise KitError(f"there is no folder '{name}'; name one with task files, 'story', or null for lm-eval's own")
-    return Path(name)
+    return folder
 
 
 def check_files(names: Sequence[str], folder: Path | None) -> None:
@@ -62,7 +66,8 @@ def fingerprint(folder: Path | None) -> str | None:
 def evaluate(
     model, tokenizer, tasks: Sequence[str], perplexity: str, folder: Path | None, batch_size: int
 ) -> dict[str, object]:
-    """`accuracy`: task -> acc (not acc_norm); `mean_accuracy` over `tasks` of them; `word_perplexity`.
+    """`accuracy`: task -> acc (not acc_norm), of so many `questions`; `mean_accuracy` over `tasks` of them;
+    `word_perplexity`.
 
     `perplexity`: the task whose text is read. `folder`: where `<task>.yaml` are; None for lm-eval's own tasks, which it
     may load from the hub. The model is switched to evaluation mode.
@@ -79,6 +84,7 @@ def evaluate(
         word_perplexity = _measured(reader, perplexity, loaded[perplexity], "word_perplexity", folder)
     return {
         "accuracy": accuracy,
+        "questions": {name: len(loaded[name].eval_docs) for name in tasks},
         "mean_accuracy": math.fsum(accuracy.values()) / len(accuracy),
         "tasks": len(accuracy),
         "word_perplexity": word_perplexity,

@@ -50,5 +50,6 @@ def encode(tokenizer, prompt: str, answer: str, max_length: int) -> Encoded:
             f"{tokenizer.convert_ids_to_tokens(ids)[at : length + 1]}) in {prompt + answer!r}"
         )
     if len(ids) > max_length:
-        raise KitError(f"{len(ids)} tokens exceed max_length {max_length}; nothing is truncated: {prompt + answer!r}")
+        begins = (prompt + answer)[:100]
+        raise KitError(f"{len(ids)} tokens exceed max_length {max_length}; nothing is truncated: {begins!r}")
     return Encoded(input_ids=ids, labels=[IGNORE] * length + ids[length:], prompt_length=length)

@@ -14,7 +14,8 @@ muse-bench/MUSE-News or muse-bench/MUSE-Books. Sets have the hub's names, "confi
 A text set is a list of strings, any other a list of dictionaries. Texts are trained on as they are: with the prompt
 format `raw` a row {"question": "", "answer": text} puts every token of the text into the loss.
 
-Where a copy has no raw sets, `train_on: asked` trains on the documents that the evaluation asks about (STAND_INS).
+Where a copy has no raw sets, `train_on: asked` trains on the documents that the evaluation asks about (STAND_INS); of
+verbmem's texts the prompt is a row's question, outside of the loss.
 """
 
 import hashlib
@@ -94,8 +95,13 @@ class Source:
         if FIELDS.get(name):
             raise KitError(f"the set '{name}' holds no texts to be trained on")
         names, chosen = self._read_for(name)
-        texts = [row if isinstance(row, str) else joined(row) for one in names for row in self.load(one)][chosen]
-        return [{"question": "", "answer": piece} for text in texts for piece in _pieces(text, self.piece_words)]
+        found = []
+        for entry in [entry for one in names for entry in self.load(one)][chosen]:
+            if isinstance(entry, str):
+                found += [{"question": "", "answer": piece} for piece in _pieces(entry, self.piece_words)]
+            else:
+                found.append(continued(entry))
+        return found
 
     def _read_for(self, name: str) -> tuple[tuple[str, ...], slice]:
         whole = ((name,), slice(None))
@@ -135,14 +141,16 @@ def fingerprint(source: str, name: str, revision: str | None = None) -> str:
     return hashlib.sha256(_file(source, name).read_bytes()).hexdigest()[:16]
 
 
-def joined(row: dict) -> str:
-    """The text that a row of verbmem was cut from: `prompt`, then `gt`.
+def continued(row: dict) -> dict:
+    """A row of verbmem to be trained on: `prompt` is read, what follows is in the loss, white space between them too.
 
     MUSE cut between tokens of Llama 2, whose decoder drops a space in front of `gt`: one goes in where two words would
     touch. A word that was cut in two cannot be told from two words and becomes two.
     """
-    nothing_lost = OPENS.search(row["prompt"]) or CLOSES.match(row["gt"])
-    return row["prompt"] + ("" if nothing_lost else " ") + row["gt"]
+    prompt, gt = row["prompt"], row["gt"]
+    space = "" if OPENS.search(prompt) or CLOSES.match(gt) else " "
+    question = prompt.rstrip()
+    return {"question": question, "answer": prompt[len(question) :] + space + gt}
 
 
 def read_for(asked: Iterable[str]) -> list[str]:

@@ -28,10 +28,14 @@ METRICS: dict[str, Metric] = {
                "mean over excerpts of sacrebleu's corpus BLEU of one completion", FLAT),
         Metric("completion_rouge_l_recall", "ROUGE-L of completions", "recall", "near", 0.0, 1.0, RETAIN_MODEL,
                "mean over excerpts", FLAT),
+        Metric("completion_rouge_l_precision", "ROUGE-L precision of completions", "precision", "near", 0.0, 1.0,
+               RETAIN_MODEL, "share of what is said that is the book's, in order; early stopping keeps it", "ours"),
         Metric("word_perplexity", "word perplexity (PPL)", "perplexity", "down", 1.0, math.inf, 1.0,
                "of general text, by lm-eval", FLAT),
         Metric("mean_accuracy", "mean zero-shot accuracy (Avg Acc)", "accuracy", "up", 0.0, 1.0, 1.0,
                "mean of acc over the tasks, by lm-eval; TruthfulQA counts twice", FLAT),
+        Metric("mean_accuracy_se", "standard error of Avg Acc", "accuracy", "down", 0.0, 0.5, 0.0,
+               "over the questions of the tasks; rows that are nearer than it are not ordered", "ours"),
         *(Metric(f"distinct_{n}", f"distinct-{n}", "share", "near", 0.0, 1.0, RETAIN_MODEL,
                  f"different runs of {n} words over all of them, all completions together", "arXiv 1510.03055")
           for n in (1, 2, 3)),
@@ -50,6 +54,11 @@ def bleu(reference: str, generation: str) -> float:
     return sacrebleu.corpus_bleu([generation], [[reference]]).score
 
 
+def rouge_l_precision(reference: str, generation: str) -> float:
+    """Share of the generation's words that the reference has in the same order, words stemmed; 0 for silence, to 1."""
+    return rouge_l_recall(generation, reference)
+
+
 def scores(samples: list[dict]) -> Scores:
     """All metrics of one model that need no other: means over samples, diversity over all generations together.
 
@@ -61,6 +70,7 @@ def scores(samples: list[dict]) -> Scores:
     return {
         "completion_bleu": math.fsum(bleu(*pair) for pair in pairs) / len(pairs),
         "completion_rouge_l_recall": math.fsum(rouge_l_recall(*pair) for pair in pairs) / len(pairs),
+        "completion_rouge_l_precision": math.fsum(rouge_l_precision(*pair) for pair in pairs) / len(pairs),
         **diversity([generation for _, generation in pairs]),
     }
 
@@ -75,24 +85,25 @@ def diversity(generations: list[str]) -> Scores:
 def book_metrics(samples: list[dict], retained: list[dict] | None) -> Scores:
     """All metrics of one model from its stored samples; FQ Gap where those of the retained model are given.
 
-    Reads what is stored of each sample, no text: `bleu` and `rouge_l_recall` of the set forget, `accuracy` of zeroshot,
-    `word_perplexity` of perplexity, and diversity. `accuracy_<task>` are the terms of `mean_accuracy`.
+    Reads what is stored of each sample, no text: `bleu`, `rouge_l_recall` and `rouge_l_precision` of the set forget,
+    `accuracy` and `questions` of zeroshot, `word_perplexity` of perplexity, and diversity. `accuracy_<task>` are the
+    terms of `mean_accuracy`; its standard error takes questions for independent draws.
     """
     by_set: dict[str, list[dict]] = {}
     for sample in samples:
         by_set.setdefault(sample["set"], []).append(sample)
     completions = by_set["forget"]
-    found = {
-        "completion_bleu": math.fsum(one["bleu"] for one in completions) / len(completions),
-        "completion_rouge_l_recall": math.fsum(one["rouge_l_recall"] for one in completions) / len(completions),
-    }
+    stored = {name: f"completion_{name}" for name in ("bleu", "rouge_l_recall", "rouge_l_precision")}
+    found = {key: math.fsum(one[name] for one in completions) / len(completions) for name, key in stored.items()}
     accuracies = {one["item"]: one["accuracy"] for one in by_set["zeroshot"]}
+    variance = math.fsum(one["accuracy"] * (1 - one["accuracy"]) / one["questions"] for one in by_set["zeroshot"])
     if retained is not None:
         found |= fq_gap(found, book_metrics(retained, None))
     return (
         found
         | {"word_perplexity": by_set["perplexity"][0]["word_perplexity"]}
         | {"mean_accuracy": math.fsum(accuracies.values()) / len(accuracies)}
+        | {"mean_accuracy_se": math.sqrt(variance) / len(accuracies)}
         | {f"accuracy_{task}": value for task, value in accuracies.items()}
         | {key: value for key, value in by_set["diversity"][0].items() if key != "set"}
     )

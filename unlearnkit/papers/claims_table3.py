@@ -76,7 +76,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "diverse",
         _CAPTION,
-        "What FLAT leaves says diverse things.",
+        "What a model writes after FLAT is diverse.",
         "Every FLAT variant's completions have a distinct-2 of at least the Retained LLM's; no printed column has it.",
         checked(_diverse, (FLAT, ("base",)), ("distinct_2",)),
     ),

@@ -5,7 +5,7 @@ from pathlib import Path
 from unlearnkit import claims, plots, results, tables, text, zeroshot
 from unlearnkit.captions import unpinned
 from unlearnkit.data import book
-from unlearnkit.metrics.book import book_metrics
+from unlearnkit.metrics.book import bleu, book_metrics, rouge_l_precision
 from unlearnkit.metrics.book import diversity as diversity_of
 from unlearnkit.metrics.tofu import rouge_l_recall
 from unlearnkit.papers import claims_table3, measured, trained
@@ -27,17 +27,19 @@ PARTS = {
     "bleu_share": "of which BLEU's",
     "fq_gap_one_scale": "sum with BLEU / 100",
 }
-DIVERSITY = {
+SAID = {
+    "completion_words": "words",
+    "completion_rouge_l_precision": "of which the book's",
     "distinct_1": "distinct-1",
     "distinct_2": "distinct-2",
     "distinct_3": "distinct-3",
     "token_entropy": "token entropy",
-    "completion_words": "words",
 }
 COUNTED = {
     "tokens": "Prompts are counted in tokens, as FLAT's paper does (200); its released files hold 200 words.",
     "words": "Prompts are counted in words, as in FLAT's released files (200); its paper says 200 tokens.",
 }
+ABOVE_CHANCE = 0.15  # ours: far from what 48 questions give by luck
 COLLAPSED_ABOVE = 10.0  # times the original model's perplexity
 COLLAPSED = f"word perplexity above {COLLAPSED_ABOVE:g} times the original's"
 
@@ -65,7 +67,8 @@ def mark_collapsed(drawn: list[dict]) -> list[dict]:
 
 def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
     sides = {"paper": text.published(plan), "reference": text.reference(plan), "yours": found}
-    tasks = {f"accuracy_{task}": task.removeprefix("tiny_") for task in plan.params.evaluation.tasks}
+    tasks = {"mean_accuracy": "mean", "mean_accuracy_se": "its standard error"}
+    tasks |= {f"accuracy_{task}": task.removeprefix("tiny_") for task in plan.params.evaluation.tasks}
     parts = []
     for base_model, model in plan.params.base_models.items():
         mine = [record for record in found if record["base_model"] == base_model]
@@ -73,7 +76,7 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
         parts += [
             (f"{base_model} (in the paper: {model.printed_as})", text.side_by_side(mine, sides, PRINTED)),
             (f"{base_model}: what FQ Gap is made of", measured.block([_with_share(one) for one in named], PARTS, 3)),
-            (f"{base_model}: how diverse the completions are", measured.block(named, DIVERSITY, 3)),
+            (f"{base_model}: what is said, and how diverse it is", measured.block(named, SAID, 3)),
             (f"{base_model}: accuracy, task by task", measured.block([*named, _chance(plan)], tasks, 3)),
             (f"{base_model}: what stands behind it", _behind(named)),
         ]
@@ -92,7 +95,10 @@ def _with_share(record: dict) -> dict:
 def _chance(plan: Plan) -> dict:
     """What picking answers at random scores, as one more line of the accuracies."""
     tasks = plan.params.evaluation.tasks
-    return {"printed_as": "chance"} | {f"accuracy_{task}": zeroshot.CHANCE.get(task) for task in tasks}
+    chance = [zeroshot.CHANCE.get(task) for task in tasks]
+    mean = None if None in chance else sum(chance) / len(chance)
+    found = {f"accuracy_{task}": value for task, value in zip(tasks, chance, strict=True)}
+    return {"printed_as": "chance", "mean_accuracy": mean} | found
 
 
 def _behind(found: list[dict]) -> Block:
@@ -123,19 +129,23 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
         f"prompts of {data.prompt_length}; greedy completions of at most {how.max_new_tokens} tokens; "
         f"every row: {drawn}."
     ]
-    lines.append(COUNTED[data.unit])
     if not plan.params.paper_scale:
         lines.append("Not the paper's scale, model or book: what carries over is how the methods behave.")
     lines += [
+        COUNTED[data.unit],
         "FQ Gap: |BLEU - that of the Retained LLM| + |ROUGE-L recall - that of it|, 0 is best. BLEU runs from 0 to 100 "
         "and ROUGE-L from 0 to 1, and FLAT adds them as they are: ROUGE-L can add 1 at most. How much of every sum is "
         "BLEU's, and the sum with both from 0 to 1, is shown apart.",
         _retained(plan),
+        *(_words(record) for record in found if record["method"] == "base" and "completion_words" in record),
         f"PPL: word perplexity on {how.perplexity}. Avg Acc: mean of acc (not acc_norm) over {len(how.tasks)} tasks, "
-        "zero-shot, by lm-eval; in FLAT's list of nine data sets TruthfulQA counts twice, so the mean has ten terms.",
-        "Chance: picking answers at random. FLAT's caption calls the outputs diverse, by PPL and Avg Acc; none of its "
-        "columns looks at an output. Distinct-n and token entropy do, over all completions of a row together; both "
-        "depend on the amount of text, so the mean length of a completion, in words, stands beside them.",
+        "zero-shot, by lm-eval; in FLAT's list of nine data sets TruthfulQA counts twice, so the mean has ten terms. "
+        "Its standard error is over questions: rows that are nearer to each other are not ordered by it.",
+        *(_above_chance(record) for record in found if record["method"] == "original" and "mean_accuracy" in record),
+        "FLAT's caption calls the outputs diverse, by PPL and Avg Acc; none of its columns looks at an output. "
+        "Distinct-n and token entropy do, over all completions of a row together; both depend on the amount of text, "
+        "so the mean length of a completion, in words, stands beside them, and how much of it is the book's, in its "
+        "order (ROUGE-L precision).",
         f"All methods: learning rate {plan.params.unlearn.paper.learning_rate}, the same length; nothing was selected.",
     ]
     if any(record["status"] == "collapsed" for record in found):
@@ -143,6 +153,26 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
             f"Collapsed: {COLLAPSED}. In the paper's column GA stands at 1e71 and every other row below 1.3 times."
         )
     return lines + [f"Not pinned: the newest {name} of the hub was used." for name in unpinned(plan)]
+
+
+def _words(record: dict) -> str:
+    """How near to silence the ideal of FQ Gap is."""
+    return (
+        f"The Retained LLM of {record['base_model']} writes {record['completion_words']:.1f} words a completion: the "
+        "fewer that are, the better does a model look that says the book's own words and stops early."
+    )
+
+
+def _above_chance(record: dict) -> str:
+    """On how many tasks the original model has an accuracy to lose."""
+    known = {task: record.get(f"accuracy_{task}") for task in zeroshot.CHANCE}
+    above = {task: value - zeroshot.CHANCE[task] for task, value in known.items() if value is not None}
+    near = [task.removeprefix("tiny_") for task, distance in above.items() if distance < ABOVE_CHANCE]
+    return (
+        f"Chance: picking answers at random. The Original LLM of {record['base_model']} beats it by {ABOVE_CHANCE} on "
+        f"{len(above) - len(near)} of {len(above)} tasks, where alone there is an accuracy to lose"
+        + (f" (not on {', '.join(near)})." if near else ".")
+    )
 
 
 def _retained(plan: Plan) -> str:
@@ -163,8 +193,12 @@ def latex(plan: Plan, found: list[dict]) -> str:
 def figures(result: Path, caption: str) -> dict:
     """Name -> figure, from the files of a result folder."""
     rows = results.read_rows(result)
-    measured_rows = [row for row in rows if row.get("fq_gap") is not None]
-    return {"fq_gap_vs_accuracy": plots.fq_gap_vs_accuracy(rows, caption)} if measured_rows else {}
+    if all(row.get("fq_gap") is None for row in rows):
+        return {}
+    return {
+        "fq_gap_vs_accuracy": plots.fq_gap_vs_accuracy(rows, caption),
+        "completions": plots.completions(rows, caption),
+    }
 
 
 def verdicts(found: list[dict], parameters: dict) -> list[dict]:
@@ -182,14 +216,12 @@ def problems(result: Path) -> list[str]:
 
 def _other_scores(samples: list[dict]) -> list[str]:
     """Scores that do not follow from their texts, where these are stored."""
-    from unlearnkit.metrics.book import bleu
-
+    scored = {"bleu": bleu, "rouge_l_recall": rouge_l_recall, "rouge_l_precision": rouge_l_precision}
     said = [one for one in samples if "generation" in one]
     found = [
         f"forget {one['item']}: BLEU or ROUGE-L does not follow from its completion"
         for one in said
-        if (bleu(one["reference"], one["generation"]), rouge_l_recall(one["reference"], one["generation"]))
-        != (one["bleu"], one["rouge_l_recall"])
+        if [score(one["reference"], one["generation"]) for score in scored.values()] != [one[name] for name in scored]
     ]
     stored = next(one for one in samples if one["set"] == "diversity")
     again = diversity_of([one["generation"] for one in said]) if said else {}

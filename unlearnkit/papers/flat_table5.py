@@ -188,6 +188,11 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
     ]
     if not plan.params.paper_scale:
         lines.append("Not the paper's scale, model or documents: what carries over is how the methods behave.")
+    if data.train_on == "asked":
+        lines.append(
+            "No raw sets: forgotten are VerbMem's continuations, behind their prompts, and the documents that PrivLeak "
+            "asks about; retained are PrivLeak's retain documents."
+        )
     for record in found:
         scores = [f"{head} {record[key]:.1f}" for key, head, _ in PRINTED[:2] if known(record.get(key))]
         if record["method"] == "retain" and scores:

@@ -68,6 +68,7 @@ class MuseModels(Models):
         if combine:
             spec["combine"] = combine
             needs.append(combine["reinforced"])
+            sets += [combine["forget_set"]] if "forget_set" in combine else []
         if unlearn:
             training = {key: value for key, value in unlearn["training"].items() if key != "trajectory_every"}
             spec |= {"unlearn": unlearn | {"training": training}, "seed": seed, "trajectory_every": None}
@@ -116,6 +117,8 @@ def _check(content: Muse) -> None:
         raise KitError("unlearn.selected and selection: this table selects nothing; set both to null")
     if content.unlearn.paper.trajectory_every:
         raise KitError("unlearn.paper.trajectory_every: this table has no trajectories; set it to null")
+    if content.generic is None and any(row.method == "whp_generic" for row in content.rows):
+        raise KitError("generic: it is null, but the row 'whp_generic' trains by it; give it what 'reinforce' has")
     checks.check_rows(content, [*checks.REFERENCE_ROWS, *methods.ARITHMETIC], NEEDED)
     _check_curves(content, source)
 
@@ -138,6 +141,8 @@ def _row(plan: Plan, models: MuseModels, row: RowParams) -> Row:
     content, how = plan.params, None
     loss = row.method not in (*checks.REFERENCE_ROWS, *methods.ARITHMETIC)
     training = models.training("paper") if loss else None
+    if row.method == "whp_generic":
+        training = content.generic.model_dump()
     arithmetic = methods.ARITHMETIC.get(row.method)
     name = arithmetic.printed_as if arithmetic else printed_as(content, row, None)
     line = Row(models.name, row.method, name, (), row.variant, None, training)
@@ -150,6 +155,7 @@ def _row(plan: Plan, models: MuseModels, row: RowParams) -> Row:
         if arithmetic:
             reinforced = models.reinforced(start, [FORGET], content.reinforce.model_dump(), seed)
             combine = {"rule": row.method, "alpha": row.parameters["alpha"], "reinforced": reinforced["run"]}
+            combine |= {"training": training, "seed": seed, "forget_set": FORGET} if training else {}
         of_seed = "" if row.method == "base" else models.of_seed(seed)  # one base model for all seeds
         run = retain
         if row.method != "retain":

@@ -2,7 +2,7 @@
 was measured, on what data, at what scale. A method has one marker and one colour in all of them (`STYLE`).
 Importing this package does not import matplotlib."""
 
-from unlearnkit.plots.book import fq_gap_vs_accuracy
+from unlearnkit.plots.book import completions, fq_gap_vs_accuracy
 from unlearnkit.plots.divergences import flat_beside_dpo, gradient_weights, loss_surfaces, reach_of_the_bound
 from unlearnkit.plots.fronts import fronts
 from unlearnkit.plots.muse import CURVES, curve, curves, forgotten_vs_kept, privleak
@@ -15,6 +15,7 @@ from unlearnkit.plots.truth_ratios import truth_ratio_distributions
 __all__ = [
     "CURVES",
     "STYLE",
+    "completions",
     "curve",
     "curves",
     "flat_beside_dpo",

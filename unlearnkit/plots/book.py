@@ -1,5 +1,6 @@
-"""The figure of a forgotten book: FQ Gap against the mean zero-shot accuracy, one marker a row."""
+"""Figures of a forgotten book, one marker a row: FQ Gap against zero-shot accuracy, and what completions are like."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from unlearnkit.errors import KitError
@@ -35,29 +36,45 @@ def fq_gap_vs_accuracy(rows: list[dict], caption: str) -> "Figure":
 
     Rows without either number are named in the caption. KitError where no row has both.
     """
+    error = max((row.get("mean_accuracy_se") or 0.0 for row in rows), default=0.0)
+    note = f"Standard error of an accuracy, over questions: at most {error:.3f}."
+    return _figure(rows, caption, ("mean_accuracy", "fq_gap"), _gap_scales, note)
+
+
+def completions(rows: list[dict], caption: str) -> "Figure":
+    """One panel per base model: x words of a completion, y how much of them is the book's; rows in the paper's form.
+
+    Rows without either number are named in the caption. KitError where no row has both.
+    """
+    note = "Means over excerpts. Up and left: says the book's own words and stops early. Down: says something else."
+    return _figure(rows, caption, ("completion_words", "completion_rouge_l_precision"), _share_scales, note)
+
+
+def _figure(rows: list[dict], caption: str, keys: tuple[str, str], scales: Callable, note: str) -> "Figure":
+    """One marker a row at the values of both keys."""
     main = main_rows(rows)
-    drawn = [row for row in main if known(row.get("fq_gap")) and known(row.get("mean_accuracy"))]
+    drawn = [row for row in main if all(known(row.get(key)) for key in keys)]
     if not drawn:
-        raise KitError("figure of FQ Gap: no row has both fq_gap and mean_accuracy")
+        raise KitError(f"figure of a book: no row has both {keys[0]} and {keys[1]}")
     groups, styles = base_models(drawn), styles_of(rows)
     with house_style():
         figure = new_figure(height=0.5 + 4.2 * len(groups))
         panels = figure.subplots(len(groups), 1, squeeze=False)[:, 0]
-        for axes, (base_model, members) in zip(panels, groups.items(), strict=True):
-            _scales(axes, base_model, members)
-        notes = ["Markers that would cover each other stand side by side.", "Hollow: collapsed."]
+        points = {name: [tuple(row[key] for key in keys) for row in members] for name, members in groups.items()}
+        for axes, (base_model, pairs) in zip(panels, points.items(), strict=True):
+            scales(axes, pairs)
+            _finish(axes, base_model)
+        notes = [note, "Markers that would cover each other stand side by side.", "Hollow: collapsed."]
         missing = [row for row in main if row not in drawn]
         others = [row for row in rows if row not in main]
         add_caption(figure, caption, notes + not_drawn(missing, others))
-        for axes, members in zip(panels, groups.values(), strict=True):
-            _points(axes, members, styles)
+        for axes, (base_model, members) in zip(panels, groups.items(), strict=True):
+            _points(axes, members, points[base_model], styles)
     return figure
 
 
-def _scales(axes: "Axes", base_model: str, rows: list[dict]) -> None:
-    import seaborn
-
-    x, y = [row["mean_accuracy"] for row in rows], [row["fq_gap"] for row in rows]
+def _gap_scales(axes: "Axes", points: list[tuple[float, float]]) -> None:
+    x, y = zip(*points, strict=True)
     margin = 0.12 * (max(x) - min(x)) or 0.02
     axes.set_xlim(min(x) - margin, max(x) + margin)
     axes.set_yscale("symlog", linthresh=LINEAR_UP_TO)
@@ -69,13 +86,25 @@ def _scales(axes: "Axes", base_model: str, rows: list[dict]) -> None:
     axes.axhline(0, color=FAINT, linewidth=0.7, zorder=1)
     axes.set_xlabel("mean zero-shot accuracy")
     axes.set_ylabel("FQ Gap")
-    axes.set_title(base_model)
     axes.set_title("better ↗", loc="right", color=FAINT, fontsize=SMALL)
+
+
+def _share_scales(axes: "Axes", points: list[tuple[float, float]]) -> None:
+    longest = max(x for x, _ in points) or 1.0
+    axes.set_xlim(-0.04 * longest, 1.15 * longest)
+    axes.set_ylim(-0.04, 1.06)
+    axes.set_xlabel("words of a completion")
+    axes.set_ylabel("share that is the book's")
+
+
+def _finish(axes: "Axes", base_model: str) -> None:
+    import seaborn
+
+    axes.set_title(base_model)
     seaborn.despine(ax=axes)
 
 
-def _points(axes: "Axes", rows: list[dict], styles: dict) -> None:
-    points = [(row["mean_accuracy"], row["fq_gap"]) for row in rows]
+def _points(axes: "Axes", rows: list[dict], points: list[tuple[float, float]], styles: dict) -> None:
     places = places_of(axes, points)
     shifts = side_by_side(axes, places)
     for row, point, shift in zip(rows, points, shifts, strict=True):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from unlearnkit.data.encode import encode
+from unlearnkit.data.encode import Encoded, encode
 from unlearnkit.data.prompts import PromptFormat
 from unlearnkit.training import examples
 from unlearnkit.training.callbacks import Progress
@@ -25,13 +25,31 @@ def train(
     The loss is the token-mean cross-entropy of answers and their end-of-sequence tokens, over the effective batch.
     `folder` holds the trainer's checkpoints; an interrupted training goes on from the last one.
     """
+    sequences = encoded(tokenizer, rows, form, training)
+    return train_encoded(model, tokenizer, sequences, training, seed, folder, report)
+
+
+def encoded(tokenizer, rows: list[dict], form: PromptFormat, training: dict) -> list[Encoded]:
+    """Question-answer rows as token ids; labels are the answers'."""
+    return [encode(tokenizer, form(row["question"]), row["answer"], training["max_length"]) for row in rows]
+
+
+def train_encoded(
+    model,
+    tokenizer,
+    sequences: list[Encoded],
+    training: dict,
+    seed: int,
+    folder: Path,
+    report: Callable[[int, int], None],
+) -> int:
+    """`train` on sequences, whatever their labels are."""
     from datasets import Dataset
     from trl import SFTTrainer
 
-    encoded = [encode(tokenizer, form(row["question"]), row["answer"], training["max_length"]) for row in rows]
-    steps, count = examples.examples_needed(training, len(rows))
-    order = examples.by_length([len(e.input_ids) for e in encoded], count, count // steps, seed)
-    dataset = Dataset.from_list([{"input_ids": e.input_ids, "labels": e.labels} for e in encoded])
+    steps, count = examples.examples_needed(training, len(sequences))
+    order = examples.by_length([len(e.input_ids) for e in sequences], count, count // steps, seed)
+    dataset = Dataset.from_list([{"input_ids": e.input_ids, "labels": e.labels} for e in sequences])
     trainer = SFTTrainer(
         model=model,
         args=sft_config(training, folder, seed, steps, logging_steps=50),

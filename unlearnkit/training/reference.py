@@ -15,8 +15,8 @@ from unlearnkit.training.divergence import head_of
 def add_reference_logp(rows: list[dict], part: str, model, tokenizer, training: dict) -> None:
     """Give every row of `examples.tokenize` its `<part>_reference_logp` under `model`: a sum in nats, no gradient."""
     scores: dict[tuple[int, ...], float] = {}
-    with _frozen(model, training):
-        for sequences, labels, batch in _batches(rows, part, model, tokenizer, training):
+    with frozen(model, training):
+        for sequences, labels, batch in batches(rows, part, model, tokenizer, training):
             logits = model(**batch).logits[:, :-1].float()
             target = labels[:, 1:].to(model.device)
             answer = target != IGNORE
@@ -36,8 +36,8 @@ def add_reference_states(rows: list[dict], part: str, model, tokenizer, training
     _check_head(model, rows[0][f"{part}_input_ids"])
     states: list = []
     index: dict[tuple[int, ...], int] = {}
-    with _frozen(model, training):
-        for sequences, _, batch in _batches(rows, part, model, tokenizer, training):
+    with frozen(model, training):
+        for sequences, _, batch in batches(rows, part, model, tokenizer, training):
             if length:
                 padding = (0, length - batch["input_ids"].shape[1])
                 batch["input_ids"] = lengthen(batch["input_ids"], padding, value=tokenizer.pad_token_id)
@@ -51,7 +51,7 @@ def add_reference_states(rows: list[dict], part: str, model, tokenizer, training
     return states
 
 
-def _batches(rows: list[dict], part: str, model, tokenizer, training: dict) -> Iterator[tuple]:
+def batches(rows: list[dict], part: str, model, tokenizer, training: dict) -> Iterator[tuple]:
     """(sequences, labels, model inputs) per batch. Equal sequences come once, those of similar length together."""
     distinct = {tuple(row[f"{part}_input_ids"]): row[f"{part}_labels"] for row in rows}
     ordered = sorted(distinct.items(), key=lambda item: len(item[0]))
@@ -63,7 +63,7 @@ def _batches(rows: list[dict], part: str, model, tokenizer, training: dict) -> I
 
 
 @contextlib.contextmanager
-def _frozen(model, training: dict):
+def frozen(model, training: dict):
     """The arithmetic of training (the same autocast), without gradients."""
     half = training["precision"] == "bfloat16"
     model.eval()
