@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from unlearnkit.data import muse
+from unlearnkit.data.encode import encode
 from unlearnkit.errors import KitError
 
 EXAMPLES = [{"question": "Who?", "answer": "Ada"}, {"question": "Where?", "answer": "In Brest"}]
@@ -75,31 +76,25 @@ def test_the_hub_is_named_by_id_and_revision_and_asked_only_when_a_set_is_read()
 
 
 @pytest.mark.parametrize(
-    ("prompt", "gt", "text"),
-    [
-        ("one two", "three", "one two three"),
-        ("one, two", ", three", "one, two, three"),
-        ("one\n", "\ntwo", "one\n\ntwo"),
-        ("one ", "two", "one two"),
-        ("for £", "5", "for £5"),
-        ("a long-", "lived one", "a long-lived one"),
-        ("a long", "-lived one", "a long-lived one"),
-        ("one", "- or two", "one - or two"),
-        ("he sa", "id", "he sa id"),  # one word or two: the row does not say
-    ],
+    ("prompt", "gt"), [("one two", "three"), ("one\n", "\ntwo"), ("one two ", ", three"), ("£", "5")]
 )
-def test_a_row_of_verbmem_goes_on_as_the_text_did_that_it_was_cut_from(prompt, gt, text):
+def test_any_answer_can_follow_a_prompt_of_verbmem(prompt, gt, micro_tokenizer):
     row = muse.continued({"prompt": prompt, "gt": gt})
-    assert row["question"] + row["answer"] == text
-    assert row["question"] == prompt.rstrip() and row["answer"].endswith(gt)
+    read = micro_tokenizer(prompt.rstrip(" "))["input_ids"]
+    for answer in (row["answer"], "I don't know."):
+        encoded = encode(micro_tokenizer, row["question"], answer, 99)
+        assert encoded.input_ids[: encoded.prompt_length] == read, "what an evaluation gives the model"
+        assert micro_tokenizer.decode(encoded.answer_ids, skip_special_tokens=True) == f" {answer}"
 
 
 def test_what_is_asked_stands_for_the_raw_sets(copy_of_news):
     source, raw = muse.Source("local", train_on="asked"), muse.Source("local")
     rows = {name: [row["answer"] for row in source.rows(name)] for name in muse.STAND_INS}
     asked = muse.load("news", "verbmem/forget")
-    assert [row["question"] for row in source.rows("raw/forget")][: len(asked)] == [row["prompt"] for row in asked]
-    assert rows["raw/forget"] == [f" {row['gt']}" for row in asked] + muse.load("news", "privleak/forget")
+    assert [row["question"] for row in source.rows("raw/forget")][: len(asked)] == [
+        f"{one['prompt']} " for one in asked
+    ]
+    assert rows["raw/forget"] == [one["gt"] for one in asked] + muse.load("news", "privleak/forget")
     retain = muse.load("news", "privleak/retain")
     assert (rows["raw/retain1"], rows["raw/retain2"]) == (retain[::2], retain[1::2])
     assert source.rows("pretrain") == raw.rows("pretrain")

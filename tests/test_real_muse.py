@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from unlearnkit import models, papers, params, planned, report, runs, stages, tables
+from unlearnkit.data import templates
+from unlearnkit.data.encode import encode
 
 FILE = Path(__file__).resolve().parent.parent / "params" / "small" / "table5.yaml"
 CONTENT = yaml.safe_load(FILE.read_text(encoding="utf-8"))
@@ -43,13 +45,19 @@ def test_the_small_table_plans_with_the_documents_that_are_asked_about(plan):
 
 
 @pytest.mark.slow
-def test_every_document_fits_the_window_whole(plan):
+def test_every_document_fits_whole_and_any_answer_can_follow_a_prompt(plan):
     base = next(run.spec for run in plan.runs.values() if run.kind == "base_model")
-    texts = ["".join(row.values()) for name in base["tokenizer_splits"] for row in plan.data.rows(name)]
+    rows = [row for name in base["tokenizer_splits"] for row in plan.data.rows(name)]
+    texts = [text for row in rows for text in row.values()]
     tokenizer = models.train_tokenizer(texts, base["architecture"]["vocab_size"], "llama")
-    texts += [text for name in ("forget", "retain", "holdout") for text in plan.data.load(f"privleak/{name}")]
-    longest = max(len(tokenizer(text)["input_ids"]) for text in set(texts))
-    assert longest + 1 <= CONTENT["evaluation"]["max_length"]
+    asked = [text for name in ("forget", "retain", "holdout") for text in plan.data.load(f"privleak/{name}")]
+    assert max(len(tokenizer(text)["input_ids"]) for text in asked) <= CONTENT["evaluation"]["max_length"]
+    most = base["training"]["max_length"]
+    retain = [row["answer"] for row in plan.data.rows("raw/retain1")]
+    longest = max(retain, key=lambda text: len(tokenizer(text)["input_ids"]))
+    for row in plan.data.rows("raw/forget"):
+        for answer in (row["answer"], templates.templates()[0], longest):
+            encode(tokenizer, row["question"], answer, most)
 
 
 @pytest.mark.slow

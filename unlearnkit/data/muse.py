@@ -20,7 +20,6 @@ verbmem's texts the prompt is a row's question, outside of the loss.
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +62,6 @@ STAND_INS = {
     "raw/retain1": (("privleak/retain",), slice(0, None, 2)),
     "raw/retain2": (("privleak/retain",), slice(1, None, 2)),
 }
-# After a text that ends like the first, and before one that begins like the second, no space has been lost.
-OPENS, CLOSES = re.compile(r"[\s(\[£$#\"“‘/-]$"), re.compile(r"[\s.,;:!?)\]%'’”\"]|-\w")
 CUTS = ("\n\n", "\nQuestion", "Question:")
 FEWEST_DOCUMENTS = 100  # of each kind for PrivLeak's AUC; the benchmark has exactly so many
 
@@ -142,15 +139,12 @@ def fingerprint(source: str, name: str, revision: str | None = None) -> str:
 
 
 def continued(row: dict) -> dict:
-    """A row of verbmem to be trained on: `prompt` is read, what follows is in the loss, white space between them too.
+    """A row of verbmem to be trained on: `prompt` is read, `gt` is in the loss, one space between them.
 
-    MUSE cut between tokens of Llama 2, whose decoder drops a space in front of `gt`: one goes in where two words would
-    touch. A word that was cut in two cannot be told from two words and becomes two.
+    MUSE cut between tokens of Llama 2, whose decoder drops a space in front of `gt`. Where there was none, before a
+    comma or within a word, there is one now; template responses and random answers go in behind the same space.
     """
-    prompt, gt = row["prompt"], row["gt"]
-    space = "" if OPENS.search(prompt) or CLOSES.match(gt) else " "
-    question = prompt.rstrip()
-    return {"question": question, "answer": prompt[len(question) :] + space + gt}
+    return {"question": row["prompt"].rstrip(" ") + " ", "answer": row["gt"].lstrip()}
 
 
 def read_for(asked: Iterable[str]) -> list[str]:
