@@ -62,7 +62,7 @@ def test_every_document_fits_whole_and_any_answer_can_follow_a_prompt(plan):
 
 @pytest.mark.slow
 def test_nothing_of_the_documents_reaches_a_result(real, tmp_path):
-    """With a model of 200,000 parameters: all but the size is the shipped file's."""
+    """With a model of 150,000 parameters: all but the size is the shipped file's."""
     real.setenv("UNLEARNKIT_LOCAL", str(tmp_path))
     content = copy.deepcopy(CONTENT)
     content["rows"] = [{"method": method} for method in ("original", "retain", "flat_kl")]
