@@ -291,7 +291,7 @@ def test_a_table_of_micro_models_from_its_runs_to_its_check(tmp_path, local):
     for run in plan.runs.values():
         stages.execute(run, lambda *_: None)
     found = report.assemble(plan, {}, tmp_path / "result")
-    assert [one["status"] == "stale" for one in found] == [False] * (4 + 6)
+    assert [one["status"] == "stale" for one in found] == [False] * (5 + 6)  # KL in two forms, six points of curves
     second, third = (plan.runs[row.draws[0].run] for row in plan.rows if row.fold in ("sust/forget_2", "sust/forget_3"))
     files = [runs.folder(run) / "checkpoint" / "model.safetensors" for run in (second, third)]
     assert files[0].read_bytes() != files[1].read_bytes() and third.needs == (second.key,)
