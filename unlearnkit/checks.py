@@ -166,3 +166,11 @@ def _check_arithmetic_row(row: RowParams) -> None:
         raise KitError(f"the row '{row.method}' has neither variants nor settings or base models of its own")
     if list(row.parameters) != ["alpha"]:
         raise KitError(f"the row '{row.method}' has exactly one parameter: alpha")
+
+
+def check_paper_setting_alone(content: Params) -> None:
+    """KitError: a table that trains all methods as the paper does has a selection, or a trajectory."""
+    if content.unlearn.selected or content.selection:
+        raise KitError("unlearn.selected and selection: this table selects nothing; set both to null")
+    if content.unlearn.paper.trajectory_every:
+        raise KitError("unlearn.paper.trajectory_every: this table has no trajectories; set it to null")

@@ -231,6 +231,19 @@ class Models:
         needs = (start["run"],) if "run" in start else ()
         return self.plan.add("row", f"{self.name}/{label}", spec | changes, sets, needs).key
 
+    def unlearning(self, unlearn: dict, seed: int, forget_set: str, retain_set: str) -> tuple[dict, list[str]]:
+        """What unlearning a set of the source adds to a run's spec, and the sets that it reads.
+
+        Nothing is measured on the way, and the templates are the kit's own.
+        """
+        training = {key: value for key, value in unlearn["training"].items() if key != "trajectory_every"}
+        spec = {"unlearn": unlearn | {"training": training}, "seed": seed, "trajectory_every": None}
+        spec |= {"forget_set": forget_set, "retain_set": retain_set, "templates": "universe"}
+        if "template" in unlearn["parts"]:
+            spec["templates_fingerprint"] = templates.fingerprint()
+        takes_retain = bool({"retain", "mismatch"}.intersection(unlearn["parts"]))
+        return spec, [forget_set, *([retain_set] if takes_retain else [])]
+
     def training(self, setting: str) -> dict:
         """The training parameters of a setting; learning rate and steps still null where a selection decides."""
         training = getattr(self.plan.params.unlearn, setting).model_dump()

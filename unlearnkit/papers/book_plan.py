@@ -3,7 +3,6 @@
 import dataclasses
 
 from unlearnkit import checks, planned, zeroshot
-from unlearnkit.data import templates
 from unlearnkit.errors import KitError, at
 from unlearnkit.plan import printed_as
 from unlearnkit.planned import Draw, Models, Plan, Row, unlearn_spec
@@ -36,13 +35,8 @@ class BookModels(Models):
         spec["tasks_fingerprint"] = zeroshot.fingerprint(zeroshot.task_folder(how.task_files))
         sets = ["forget"]
         if unlearn:
-            training = {key: value for key, value in unlearn["training"].items() if key != "trajectory_every"}
-            spec |= {"unlearn": unlearn | {"training": training}, "seed": seed, "trajectory_every": None}
-            spec |= {"forget_set": "forget", "retain_set": "retain", "templates": "universe"}
-            if {"retain", "mismatch"}.intersection(unlearn["parts"]):
-                sets.append("retain")
-            if "template" in unlearn["parts"]:
-                spec["templates_fingerprint"] = templates.fingerprint()
+            changes, read = self.unlearning(unlearn, seed, "forget", "retain")
+            spec, sets = spec | changes, [*sets, *read]
         needs = (start["run"],) if "run" in start else ()
         return self.plan.add("row", f"{self.name}/{label}", spec, sets, needs + behind).key
 
@@ -69,10 +63,7 @@ def _check(content: Book) -> None:
         checks.check_base_model(f"base_models.{name}", base_model, source.fingerprint)
         if base_model.retain_log:
             raise KitError(f"base_models.{name}.retain_log: the base model stands for the retain model; set it to null")
-    if content.unlearn.selected or content.selection:
-        raise KitError("unlearn.selected and selection: this table selects nothing; set both to null")
-    if content.unlearn.paper.trajectory_every:
-        raise KitError("unlearn.paper.trajectory_every: this table has no trajectories; set it to null")
+    checks.check_paper_setting_alone(content)
     with at("evaluation.task_files"):
         folder = zeroshot.task_folder(how.task_files)
     with at("evaluation.tasks"):

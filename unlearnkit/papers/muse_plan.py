@@ -70,14 +70,8 @@ class MuseModels(Models):
             needs.append(combine["reinforced"])
             sets += [combine["forget_set"]] if "forget_set" in combine else []
         if unlearn:
-            training = {key: value for key, value in unlearn["training"].items() if key != "trajectory_every"}
-            spec |= {"unlearn": unlearn | {"training": training}, "seed": seed, "trajectory_every": None}
-            spec |= {"forget_set": forget_set, "retain_set": RETAIN, "templates": "universe"}
-            sets.append(forget_set)
-            if {"retain", "mismatch"}.intersection(unlearn["parts"]):
-                sets.append(RETAIN)
-            if "template" in unlearn["parts"]:
-                spec["templates_fingerprint"] = planned.templates.fingerprint()
+            changes, read = self.unlearning(unlearn, seed, forget_set, RETAIN)
+            spec, sets = spec | changes, [*sets, *read]
         return self.plan.add("row", f"{self.name}/{label}", spec, sets, tuple(needs)).key
 
 
@@ -113,10 +107,7 @@ def _check(content: Muse) -> None:
         checks.check_base_model(f"base_models.{name}", base_model, source.fingerprint)
         if base_model.retain_log:
             raise KitError(f"base_models.{name}.retain_log: there are no logs for this benchmark; set it to null")
-    if content.unlearn.selected or content.selection:
-        raise KitError("unlearn.selected and selection: this table selects nothing; set both to null")
-    if content.unlearn.paper.trajectory_every:
-        raise KitError("unlearn.paper.trajectory_every: this table has no trajectories; set it to null")
+    checks.check_paper_setting_alone(content)
     if content.generic is None and any(row.method == "whp_generic" for row in content.rows):
         raise KitError("generic: it is null, but the row 'whp_generic' trains by it; give it what 'reinforce' has")
     checks.check_rows(content, [*checks.REFERENCE_ROWS, *methods.ARITHMETIC], NEEDED)
