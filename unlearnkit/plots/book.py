@@ -4,22 +4,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from unlearnkit.errors import KitError
-from unlearnkit.plots.labels import moved, places_of, side_by_side, write_labels
+from unlearnkit.plots.points import named_points
 from unlearnkit.plots.style import (
     FAINT,
     SMALL,
     add_caption,
     base_models,
-    dark,
-    fill_of,
     house_style,
     known,
-    label_of,
     main_rows,
     new_figure,
     not_drawn,
-    row_name,
-    size_of,
     styles_of,
 )
 
@@ -27,7 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MARKER_SIZE = 8.5  # points
 LINEAR_UP_TO = 1.0  # FQ Gap: below it the axis is linear, above it logarithmic
 
 
@@ -69,7 +63,7 @@ def _figure(rows: list[dict], caption: str, keys: tuple[str, str], scales: Calla
         others = [row for row in rows if row not in main]
         add_caption(figure, caption, notes + not_drawn(missing, others))
         for axes, (base_model, members) in zip(panels, groups.items(), strict=True):
-            _points(axes, members, points[base_model], styles)
+            named_points(axes, members, points[base_model], styles)
     return figure
 
 
@@ -102,15 +96,3 @@ def _finish(axes: "Axes", base_model: str) -> None:
 
     axes.set_title(base_model)
     seaborn.despine(ax=axes)
-
-
-def _points(axes: "Axes", rows: list[dict], points: list[tuple[float, float]], styles: dict) -> None:
-    places = places_of(axes, points)
-    shifts = side_by_side(axes, places)
-    for row, point, shift in zip(rows, points, shifts, strict=True):
-        marker, colour = styles[row["method"]]
-        where = {"transform": moved(axes, shift), "linestyle": "none", "clip_on": False, "gid": row_name(row)}
-        size = size_of(marker, MARKER_SIZE)
-        axes.plot(*point, **where, marker=marker, markersize=size, **fill_of(row, colour), zorder=4)
-    moved_places = [(x + shift, y) for (x, y), shift in zip(places, shifts, strict=True)]
-    write_labels(axes, moved_places, [(label_of(row), dark(styles[row["method"]][1])) for row in rows], [])

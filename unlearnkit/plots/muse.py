@@ -5,7 +5,7 @@ import math
 from typing import TYPE_CHECKING
 
 from unlearnkit.errors import KitError
-from unlearnkit.plots.labels import moved, places_of, side_by_side, write_labels
+from unlearnkit.plots.points import named_points
 from unlearnkit.plots.style import (
     DASHED,
     FAINT,
@@ -13,7 +13,6 @@ from unlearnkit.plots.style import (
     SMALL,
     add_caption,
     base_models,
-    dark,
     fill_of,
     house_style,
     known,
@@ -21,7 +20,6 @@ from unlearnkit.plots.style import (
     main_rows,
     new_figure,
     not_drawn,
-    row_name,
     size_of,
     styles_of,
 )
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MARKER_SIZE = 8.5  # points
 APART = 0.12  # of a forget set: how far the points of two methods are apart in a figure of curves
 KEPT = "knowmem_retain"
 FORGOTTEN = {"verbmem_forget": "VerbMem, forget", "knowmem_forget": "KnowMem, forget"}
@@ -59,7 +56,8 @@ def forgotten_vs_kept(rows: list[dict], caption: str) -> "Figure":
         missing, others = [row for row in main if row not in drawn], [row for row in rows if row not in main]
         add_caption(figure, caption, notes + not_drawn(missing, others))
         for axes, (base_model, key) in zip(all_axes, panels, strict=True):
-            _points(axes, groups[base_model], key, styles)
+            members = groups[base_model]
+            named_points(axes, members, [(row[KEPT], row[key]) for row in members], styles)
     return figure
 
 
@@ -79,18 +77,6 @@ def _scales(axes: "Axes", base_model: str, rows: list[dict], key: str) -> None:
     axes.set_title(base_model)
     axes.set_title("kept →", loc="right", color=FAINT, fontsize=SMALL)
     seaborn.despine(ax=axes)
-
-
-def _points(axes: "Axes", rows: list[dict], key: str, styles: dict) -> None:
-    points = [(row[KEPT], row[key]) for row in rows]
-    places = places_of(axes, points)
-    shifts = side_by_side(axes, places)
-    for row, point, shift in zip(rows, points, shifts, strict=True):
-        marker, colour = styles[row["method"]]
-        where = {"transform": moved(axes, shift), "linestyle": "none", "clip_on": False, "gid": row_name(row)}
-        axes.plot(*point, **where, marker=marker, markersize=size_of(marker, MARKER_SIZE), **fill_of(row, colour))
-    moved_places = [(x + shift, y) for (x, y), shift in zip(places, shifts, strict=True)]
-    write_labels(axes, moved_places, [(label_of(row), dark(styles[row["method"]][1])) for row in rows], [])
 
 
 def privleak(rows: list[dict], caption: str) -> "Figure":
