@@ -127,9 +127,9 @@ def test_all_sets_make_the_samples_that_metrics_read(micro_model, micro_tokenize
     )
     assert json.loads(json.dumps(samples)) == samples
     assert [sample["set"] for sample in samples[::3]] == [
-        "verbmem_forget", "knowmem_forget", "knowmem_retain", "privleak_forget", "privleak_retain", "privleak_holdout",
+        "verbmem_forget", "knowmem_forget", "knowmem_retain", "privleak_forget", "privleak_holdout",
     ]  # fmt: skip
-    assert done == sorted(done) and done[-1] == (18, 18)
+    assert done == sorted(done) and done[-1] == (15, 15)
     text, document = sets["privleak/forget"][0], samples[9]
     logps = evaluation_text.token_logps(model, micro_tokenizer, [text], max_length=256, tokens_per_batch=2000)[0]
     assert document["min_40_logp"] == pytest.approx(min_k(logps), abs=1e-5)

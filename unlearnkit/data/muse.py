@@ -53,7 +53,7 @@ ASKED = {
     "verbmem": ("verbmem/forget",),
     "knowmem_forget": ("knowmem/forget_qa",),
     "knowmem_retain": ("knowmem/retain_qa",),
-    "privleak": ("privleak/forget", "privleak/retain", "privleak/holdout"),
+    "privleak": ("privleak/forget", "privleak/holdout"),
 }
 # With `train_on: asked`, what stands for a raw set: sets, and which of their texts. Every other retain document is for
 # methods that take retain data, as raw/retain1 is.

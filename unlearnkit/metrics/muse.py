@@ -2,7 +2,7 @@
 
 Samples are dictionaries as `unlearnkit.evaluation_text` makes them; reading them needs no model:
   set verbmem_forget, knowmem_forget, knowmem_retain: `item`, `reference`, `generation`, `rouge_l_f1` (0 to 1)
-  set privleak_forget, privleak_retain, privleak_holdout: `item`, `n_tokens`, `min_40_logp` (nats, see `min_k`)
+  set privleak_forget, privleak_holdout: `item`, `n_tokens`, `min_40_logp` (nats, see `min_k`)
 Source: MUSE (arXiv 2407.06460) and its evaluation (jaechan-repo/muse_bench 54719c5, swj0419/muse_bench fcd6651).
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MUSE = "MUSE, arXiv 2407.06460"
 ROUGE_SETS = ("verbmem_forget", "knowmem_forget", "knowmem_retain")
-DOCUMENT_SETS = ("privleak_forget", "privleak_retain", "privleak_holdout")
+DOCUMENT_SETS = ("privleak_forget", "privleak_holdout")
 LOWEST = 0.4  # of a document's tokens, MUSE's Min-40%
 RESAMPLES = 9_999
 SEED = 0
@@ -202,15 +202,15 @@ def _share(sample: dict) -> float:
 
 
 def _pairs(by_set: dict[str, list[dict]], run: str) -> "numpy.ndarray":
-    for name in ("privleak_forget", "privleak_holdout"):
+    for name in DOCUMENT_SETS:
         if name not in by_set:
             raise KitError(f"PrivLeak: {run} has no samples of the set {name}")
-    return _wins(*([one["min_40_logp"] for one in by_set[name]] for name in ("privleak_forget", "privleak_holdout")))
+    return _wins(*([one["min_40_logp"] for one in by_set[name]] for name in DOCUMENT_SETS))
 
 
 def _check_same_documents(by_set: dict[str, list[dict]], others: dict[str, list[dict]]) -> None:
     """Draws of documents are draws of positions: both runs must have scored the same ones in the same order."""
-    for name in ("privleak_forget", "privleak_holdout"):
+    for name in DOCUMENT_SETS:
         ours, theirs = ([sample["item"] for sample in run[name]] for run in (by_set, others))
         if ours != theirs:
             shared = len(set(ours) & set(theirs))
