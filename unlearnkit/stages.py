@@ -16,6 +16,7 @@ from unlearnkit.data.templates import templates
 from unlearnkit.errors import KitError
 from unlearnkit.planned import Run
 from unlearnkit.sampling import Report
+from unlearnkit.terms import FROM_RETAIN, FROM_TEMPLATES
 
 
 def execute(run: Run, report: Report) -> None:
@@ -189,12 +190,13 @@ def _unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> dict:
     from unlearnkit.training import examples, procedure
     from unlearnkit.training.callbacks import Probe, untouched
 
-    spec, unlearn = run.spec, run.spec["unlearn"]
+    spec, unlearn, parts = run.spec, run.spec["unlearn"], run.spec["unlearn"]["parts"]
     forget, retain = _training_sets(spec)
+    lines = spec.get("templates", spec["data"]["source"])
     sources = examples.Sources(
         forget=_load(spec, forget),
-        templates=templates(spec.get("templates", spec["data"]["source"])) if "template" in unlearn["parts"] else [],
-        retain=_retain_pool(spec, retain) if {"retain", "mismatch"}.intersection(unlearn["parts"]) else [],
+        templates=templates(lines) if FROM_TEMPLATES.intersection(parts) else [],
+        retain=_retain_pool(spec, retain) if FROM_RETAIN.intersection(parts) else [],
     )
     every, sample_steps = spec["trajectory_every"], spec.get("sample_steps", [])
     # Beside the trainer's checkpoints, so that a resumed run still has the points before its interruption.
