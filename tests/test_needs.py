@@ -81,8 +81,8 @@ def test_releases_on_raw_logits_use_what_their_papers_forms_do(method, label, pr
 def test_a_source_that_is_not_needed_leaves_every_bit_as_it_is(measured):
     for one in measured.values():
         for source, needed in one["needs"].items():
-            # Needed ones lie far above the threshold, so that its place does not matter.
-            assert one["influence"][source] > 1e-2 if needed else one["influence"][source] == 0.0
+            # Needed ones lie far above the threshold, so that its place does not matter; alpha makes ME's a tenth.
+            assert one["influence"][source] > 50 * needs.TOLERANCE if needed else one["influence"][source] == 0.0
 
 
 def test_sequences_a_step_are_counted_both_ways_and_the_reference_apart(measured):

@@ -151,7 +151,8 @@ def test_forgetting(method, memorised, micro_tokenizer, micro_training, tmp_path
     assert list(facts["losses"]) == [str(step) for step in range(1, 21)]
     assert facts["losses"]["20"] < facts["losses"]["1"]
     if "template" in spec["parts"] and method != "dpo":  # which is content with the forget response falling
-        assert after["template_mean_prob"] > before["template_mean_prob"] + 0.05
+        least = 0.01 if method == "idk_ap" else 0.05  # AP makes templates less likely, on retain questions
+        assert after["template_mean_prob"] > before["template_mean_prob"] + least
     if method in ("npo", "dpo"):  # the reference is where they start
         assert facts["losses"]["1"] == pytest.approx(2 / 0.1 * math.log(2), abs=1e-4)
 

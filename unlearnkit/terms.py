@@ -1,5 +1,5 @@
-"""What a method is made of: weighted terms, each a loss over a stated denominator. What it needs is read off its
-losses' argument names (`forget_logp`, `template_mean_prob`, `retain_kl`, `forget_reference_logp`): it gets exactly that.
+"""What a method is made of: weighted terms, each a loss over a stated denominator. What it needs is read off the names
+of its losses' arguments (`forget_logp`, `template_mean_prob`, `retain_kl`, `forget_reference_logp`).
 """
 
 import ast

@@ -22,6 +22,8 @@ BAR = ((-1, -0.4), (1, -0.4), (1, 0.4), (-1, 0.4), (-1, -0.4))
 PILLAR = tuple((y, x) for x, y in BAR)
 ROOF = ((-1, -0.7), (1, -0.7), (0.4, 0.7), (-0.4, 0.7), (-1, -0.7))
 BOWL = tuple((x, -y) for x, y in ROOF)
+HOUSE = ((-0.9, -0.9), (0.9, -0.9), (0.9, 0.1), (0, 1), (-0.9, 0.1), (-0.9, -0.9))
+SHIELD = tuple((x, -y) for x, y in HOUSE)
 SLANTED = ((-1, -0.6), (0.4, -0.6), (1, 0.6), (-0.4, 0.6), (-1, -0.6))
 
 # method -> (marker, colour). Grey: reference rows. Blue: FLAT's divergences. Orange, brown: without retain data.
@@ -47,8 +49,8 @@ STYLE: dict[str, tuple[Marker, str]] = {
     "mismatch": ((6, 1, 0), "#8E1F8A"),
     "llmu": (UPRIGHT, "#E8507F"),
     "npo_rt": ((5, 0, 180), "#EDA9CC"),
-    "me": ((3, 1, 180), "#B9A5F0"),
-    "me_gd": ((3, 1, 0), "#4B2A9B"),
+    "me": (SHIELD, "#B9A5F0"),
+    "me_gd": (HOUSE, "#4B2A9B"),
     "idk_ap": (ROOF, "#7D5BD6"),
     "npo_kl": (BOWL, "#B0487F"),
     "dpo_gd": (PILLAR, "#7A2553"),

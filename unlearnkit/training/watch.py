@@ -71,7 +71,7 @@ def passes(model) -> Iterator[dict[str, int]]:
     """Counts sequences (rows of a batch) through the model's backbone.
 
     forward: with gradients, so in training. backward: of those, when their gradient arrives. reference: without
-    gradients: the original model beside the training.
+    gradients: the original model beside the training. Passes in inference mode are checks and do not count.
     """
     counts = {"forward": 0, "backward": 0, "reference": 0}
 
@@ -83,7 +83,7 @@ def passes(model) -> Iterator[dict[str, int]]:
         if torch.is_grad_enabled():
             count("forward", len(states))
             states.register_hook(lambda gradient: count("backward", len(gradient)))
-        else:
+        elif not torch.is_inference_mode_enabled():
             count("reference", len(states))
 
     handle = model.base_model.register_forward_hook(hook)
