@@ -32,8 +32,8 @@ def test_token_entropy_at_its_ends():
 
 
 def sample(set_name: str, judged: tuple[float, float, bool], rouge: float = 0.5, right: float = 0.5) -> dict:
-    """R is 0.25 / 0.5 = 1/2 in every set; the answer's probability is `right`, its share right / (right + 0.25)."""
-    answers = [("answer", right), ("perturbed", 0.25)]
+    """R is 0.25 / 0.5 = 1/2, on the forget set 1/4; the answer's probability is `right`, of two options."""
+    answers = [("answer", right), ("perturbed", 0.125 if set_name == "forget" else 0.25)]
     if set_name in ("forget", "retain", "neighbor"):
         answers.append(("paraphrased", 0.5))
     te, cs, entailed = judged
@@ -64,9 +64,9 @@ def test_values_of_the_sets_by_hand():
     assert found["forget_te"] == pytest.approx(0.8)
     assert found["forget_cs"] == pytest.approx(0.5)
     assert found["forget_es"] == pytest.approx(0.5)
-    assert found["forget_probability"] == pytest.approx(0.3)  # as it is, no share of the options: that were 0.53
+    assert found["forget_probability"] == pytest.approx(0.3)  # as it is, no share of the options: that were 0.69
     assert found["real_authors_probability"] == pytest.approx(0.5 / 0.75)
-    assert found["forget_truth_ratio"] == pytest.approx(0.5)
+    assert found["forget_truth_ratio"] == pytest.approx(0.25)
     assert [found[f"retain_{part}"] for part in ("te", "cs", "es")] == pytest.approx([0.6, 0.4, 0.5])
     assert [found[f"world_facts_{part}"] for part in ("te", "cs", "es")] == [1.0, 0.25, 1.0]
 
@@ -87,8 +87,8 @@ def test_model_utility_and_forget_efficacy_by_hand():
     assert found["model_utility_18"] == pytest.approx(18 / sum(inverses))
     assert found["model_utility_18_smallest_part"] == "world_facts_cs"
     assert found["model_utility_18_smallest_part_value"] == 0.25
-    # rouge 0.3, probability 0.3, flipped truth ratio 0.5, CS 0.5, ES 0.5; TE 0.8 is left out
-    assert found["forget_efficacy"] == pytest.approx(1 - (0.3 + 0.3 + 0.5 + 0.5 + 0.5) / 5)
+    # rouge 0.3, probability 0.3, flipped truth ratio 0.75, CS 0.5, ES 0.5; TE 0.8 is left out
+    assert found["forget_efficacy"] == pytest.approx(1 - (0.3 + 0.3 + 0.75 + 0.5 + 0.5) / 5)
 
 
 def test_model_utility_is_zero_where_a_part_is():

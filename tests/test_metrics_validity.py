@@ -34,6 +34,13 @@ def test_auc_of_every_score_by_hand():
     assert (one["candidates"], one["clusters"], one["auc_lo"], one["auc_hi"]) == (4, 2, None, None)
 
 
+def test_a_kind_may_be_right_and_wrong():
+    one_kind = [one | {"kind": "written"} for one in RECORDS[:2]]
+    found = against_truth(one_kind)
+    assert [one["wrong_kind"] for one in found] == ["written"] * 4
+    assert {one["candidates"] for one in found} == {2}
+
+
 def test_correlations_are_scipys():
     from scipy.stats import pointbiserialr, spearmanr
 
@@ -79,5 +86,7 @@ def test_what_is_refused():
         against_truth([one for one in RECORDS if one["right"]])
     with pytest.raises(KitError, match="candidate 1: no es"):
         between_scores([RECORDS[0], {key: value for key, value in RECORDS[1].items() if key != "es"}])
+    with pytest.raises(KitError, match="candidate 0: right is true or false, not 'yes'"):
+        against_truth([RECORDS[0] | {"right": "yes"}, *RECORDS])
     with pytest.raises(KitError, match=r"candidate 0: cs 1\.5 is not between 0 and 1"):
         between_scores([RECORDS[0] | {"cs": 1.5}])

@@ -4,7 +4,7 @@ Samples are TOFU's (`unlearnkit.metrics.samples`), and each has of its generatio
 `token_entropy`), `cosine_similarity` (0 to 1) and `entailed` (bool). ROUGE-L, probability and truth ratio are the same
 numbers as TOFU's and keep their keys. That includes the forget probability: both take exp of the mean log-probability
 of the forget response as it is. TOFU's released aggregation and ULD divide it by the sum over the answer options, which
-is another number and not to be compared (0.14 against 0.36 for one retain model).
+is another number and not to be compared (0.14 against 0.36 in ULD's log of one retain model).
 Source: A Closer Look at Machine Unlearning (arXiv 2410.08109) and its evaluation (sail-sg/closer-look-LLM-unlearning
 b622294, metrics/metrics.py).
 """
@@ -29,7 +29,7 @@ LEAST_ROUGE_L_TO_ENTAIL = 0.1  # an answer with less of the reference counts as 
 TINY = "_tiny"  # ends the key of every number that the kit's own tiny judges entered
 
 # The failure signatures, as shares of the original model's value. These four numbers are ours, not the paper's.
-# A phrase of ten tokens said three times over has TE 0.68; answers of the original model are usually above 0.9.
+# A phrase of ten tokens said three times over has TE 0.68; TOFU's own answers to retain questions have 0.95 (by words).
 REPETITION = 0.75  # TE of a set below this share: the model says the same again and again, or hardly anything
 LOW_CS = 0.5  # CS of the set to keep below this share: it answers something else
 HIGH_ES = 0.5  # ES of the forget set above this share: it still says what it should have forgotten
@@ -104,7 +104,8 @@ def token_entropy(tokens: Sequence[Hashable]) -> float:
 
     1: no token twice. LOW where a model repeats itself, 0 where it says one token over and over; 0 as well for one
     token or none. The released code takes the model's own tokens of the text, without special ones. N is in the
-    denominator, so that a long answer has less than a short one that is as varied.
+    denominator, so that a long answer has less than a short one that is as varied; and a right answer of one token has 0:
+    TOFU's reference answers on world facts have 0.43 in the mean, by words, so that TE can be the smallest part of MU.
     """
     total = len(tokens)
     if total < 2:

@@ -76,9 +76,8 @@ def indistinguishability(
     index, labels = numpy.tile(index, 2), numpy.repeat([1.0, -1.0], len(answers))
     features = _features([*answers, *retain_answers])
     scores = _held_out_scores(features, labels, index)
-    auc, low, high = auc_by_cluster(
-        scores[labels > 0], scores[labels < 0], index[labels > 0], index[labels < 0]
-    )  # fmt: skip
+    ours, theirs = labels > 0, labels < 0
+    auc, low, high = auc_by_cluster(scores[ours], scores[theirs], index[ours], index[theirs])
     signs = clustered.assignments(len(names))
     apart = _held_out_margins(features, labels, index)
     margins = ((signs @ apart) * signs).sum(axis=1)

@@ -26,13 +26,12 @@ def against_truth(records: Sequence[dict], cluster: str = "question") -> list[di
     'author' where the records have it. KitError: a key is missing, or no candidate is right, or none wrong.
     """
     _check(records, cluster)
-    right = [one for one in records if one["right"]]
-    kinds = list(dict.fromkeys(one["kind"] for one in records if not one["right"]))
-    if not right or not kinds:
+    right, wrong = ([one for one in records if one["right"] is truth] for truth in (True, False))
+    if not right or not wrong:
         raise KitError(f"validity: {len(right)} of {len(records)} candidates are right; it needs right and wrong ones")
     return [
-        _told_apart(score, kind, right, [one for one in records if one["kind"] == kind and not one["right"]], cluster)
-        for kind in kinds
+        _told_apart(score, kind, right, [one for one in wrong if one["kind"] == kind], cluster)
+        for kind in dict.fromkeys(one["kind"] for one in wrong)
         for score in SCORES
     ]
 
@@ -94,6 +93,8 @@ def _check(records: Sequence[dict], cluster: str) -> None:
         for key in dict.fromkeys(("kind", "right", cluster, *SCORES)):
             if key not in one:
                 raise KitError(f"validity: candidate {number}: no {key}{nearest(key, one)}")
+        if not isinstance(one["right"], bool):
+            raise KitError(f"validity: candidate {number}: right is true or false, not {one['right']!r}")
         for score in SCORES:
             if not 0 <= one[score] <= 1:
                 raise KitError(f"validity: candidate {number}: {score} {one[score]} is not between 0 and 1")
