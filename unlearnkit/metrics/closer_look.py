@@ -103,9 +103,9 @@ def token_entropy(tokens: Sequence[Hashable]) -> float:
     """TE, H / log2(N): H the entropy in bits of the distribution of N tokens of one generation; 0 to 1.
 
     1: no token twice. LOW where a model repeats itself, 0 where it says one token over and over; 0 as well for one
-    token or none. The released code takes the model's own tokens of the text, without special ones. N is in the
-    denominator, so that a long answer has less than a short one that is as varied; and a right answer of one token has 0:
-    TOFU's reference answers on world facts have 0.43 in the mean, by words, so that TE can be the smallest part of MU.
+    token or none. The released code takes the model's own tokens of the text, without special ones. A right answer
+    of one token has 0: TOFU's reference answers on world facts have 0.43 in the mean, by words, so that TE can be the
+    smallest part of MU.
     """
     total = len(tokens)
     if total < 2:
