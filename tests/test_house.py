@@ -18,6 +18,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     ("schema_training",),
     ("schema",),
+    ("schema_closer_look",),
     ("params", "hub"),
     ("data",),
     ("losses",),

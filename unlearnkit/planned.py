@@ -15,7 +15,7 @@ from unlearnkit.data import benchmarks, book, muse, templates, tofu
 from unlearnkit.errors import at
 
 # Bumped when a change of the code alters a run's numbers on purpose.
-RECIPES = {"base_model": 2, "finetuned": 1, "row": 2, "divergences": 1, "needs": 1}
+RECIPES = {"base_model": 2, "finetuned": 1, "row": 2, "divergences": 1, "needs": 1, "judges": 1}
 
 EVALUATED_SETS = ("forget", "retain", "real_authors", "world_facts")
 
@@ -55,12 +55,14 @@ class Row:
     setting: str | None = None  # None where it is the table's default, and in reference rows
     training: dict | None = None  # of the unlearning; None in reference rows
     collapsed: bool = False  # on the validation authors no point of the grid kept enough
-    fold: str | None = None  # a point of Table 5's curves: the forget set it ends with, scal/forget_2 or sust/forget_2
+    fold: str | None = None  # the forget set, where a table has several: scal/forget_2 or sust/forget_2, forget05
+    note: str | None = None  # what sets the row apart from the method's own: "alpha 0.5"
 
     @property
     def label(self) -> str:
         suffix = "" if self.variant == "paper" else f"_{self.variant}"
         suffix += f"_{self.setting}_setting" if self.setting else ""
+        suffix += f"_{self.note.replace(' ', '_')}" if self.note else ""
         return f"{self.method}{suffix}" + (f"_{self.fold.replace('/forget', '')}" if self.fold else "")
 
     @property
@@ -228,7 +230,8 @@ class Models:
             if "template" in unlearn["parts"]:
                 with at(f"{self.plan.where}: data.source"):
                     spec["templates_fingerprint"] = templates.fingerprint(self.plan.params.data.source)
-        needs = (start["run"],) if "run" in start else ()
+        judges = changes.get("judges", {}).values()
+        needs = tuple(dict.fromkeys(one["run"] for one in (start, *judges) if "run" in one))
         return self.plan.add("row", f"{self.name}/{label}", spec | changes, sets, needs).key
 
     def unlearning(self, unlearn: dict, seed: int, forget_set: str, retain_set: str) -> tuple[dict, list[str]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from unlearnkit import runs
 from unlearnkit.data import benchmarks, book, tofu
 from unlearnkit.data.prompts import prompt_format
 
@@ -10,8 +11,24 @@ Report = Callable[[str, int, int], None]
 
 
 def of_tofu(model, tokenizer, spec: dict, report: Report) -> list[dict]:
-    """Samples on the sets that a row of TOFU names."""
-    return sample(model, tokenizer, spec, asked(spec, spec["sets"]), True, report)
+    """Samples on the sets that a row of TOFU names, read by judges where it names some."""
+    found = sample(model, tokenizer, spec, asked(spec, spec["sets"]), True, report)
+    return judged(found, tokenizer, spec["judges"], report) if "judges" in spec else found
+
+
+def judged(samples: list[dict], tokenizer, sources: dict, report: Report) -> list[dict]:
+    """The samples with the token entropy of what was said, and what the judges make of it (A Closer Look)."""
+    from unlearnkit import judges
+    from unlearnkit.metrics.closer_look import token_entropy
+
+    report("judging", 0, len(samples))
+    for one in samples:
+        one["token_entropy"] = token_entropy(tokenizer(one["generation"], add_special_tokens=False)["input_ids"])
+    places = {
+        name: {"source": str(runs.folder(one["run"], "judges") / name), "revision": None} if "run" in one else one
+        for name, one in sources.items()
+    }
+    return judges.judge(judges.load(places), samples)
 
 
 def asked(spec: dict, sets: list[str]) -> list:

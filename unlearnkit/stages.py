@@ -284,8 +284,15 @@ def _needs(run: Run, folder: Path, report: Report) -> dict:
     return {}
 
 
+def _judges(run: Run, folder: Path, report: Report) -> dict:
+    from unlearnkit.judges import tiny
+
+    return tiny.train(folder, run.spec["seed"], report)
+
+
 STAGES = {
     "base_model": _base_model,
+    "judges": _judges,
     "finetuned": _finetuned,
     "row": _row,
     "needs": _needs,
