@@ -6,9 +6,9 @@ A source is a frozen dataclass with `benchmark` (its key in SOURCES), `load(name
 
 import dataclasses
 
-from unlearnkit.data import book, muse, tofu
+from unlearnkit.data import book, muse, requests, tofu
 
-SOURCES = {source.benchmark: source for source in (tofu.Source, book.Source, muse.Source)}
+SOURCES = {source.benchmark: source for source in (tofu.Source, book.Source, muse.Source, requests.Source)}
 
 
 def of(spec: dict):
