@@ -27,6 +27,8 @@ LAYERS = (
     ("checks",),
     ("planned",),
     ("plan", "grid", "runs", "sampling"),
+    ("checkpoints",),
+    ("unlearning",),
     ("stages",),
     ("engines",),
     ("tables", "plots", "claims", "progress", "rescore", "select"),

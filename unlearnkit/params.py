@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from unlearnkit.errors import KitError, nearest
 from unlearnkit.schema import Book, Divergences, Muse, Needs, Params, Table
-from unlearnkit.schema_closer_look import Fictitious
+from unlearnkit.schema_closer_look import Continual, Fictitious
 
 # The parameters of every table.
 TABLES: dict[str, type[Table]] = {
@@ -22,6 +22,8 @@ TABLES: dict[str, type[Table]] = {
     "table4": Params,
     "table5": Muse,
     "table6": Fictitious,
+    "table7": Continual,
+    "table7_ten": Continual,
 }
 
 

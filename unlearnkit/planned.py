@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from unlearnkit import hub, methods, models, paths, schema
 from unlearnkit.checks import parameters
-from unlearnkit.data import benchmarks, book, muse, templates, tofu
+from unlearnkit.data import benchmarks, book, muse, requests, templates, tofu
 from unlearnkit.errors import at
 
 # Bumped when a change of the code alters a run's numbers on purpose.
@@ -55,7 +55,7 @@ class Row:
     setting: str | None = None  # None where it is the table's default, and in reference rows
     training: dict | None = None  # of the unlearning; None in reference rows
     collapsed: bool = False  # on the validation authors no point of the grid kept enough
-    fold: str | None = None  # the forget set, where a table has several: scal/forget_2 or sust/forget_2, forget05
+    fold: str | None = None  # the forget set, where a table has several: scal/forget_2, forget05, request 2
     note: str | None = None  # what sets the row apart from the method's own: "alpha 0.5"
 
     @property
@@ -63,7 +63,9 @@ class Row:
         suffix = "" if self.variant == "paper" else f"_{self.variant}"
         suffix += f"_{self.setting}_setting" if self.setting else ""
         suffix += f"_{self.note.replace(' ', '_')}" if self.note else ""
-        return f"{self.method}{suffix}" + (f"_{self.fold.replace('/forget', '')}" if self.fold else "")
+        return f"{self.method}{suffix}" + (
+            f"_{self.fold.replace('/forget', '').replace(' ', '_')}" if self.fold else ""
+        )
 
     @property
     def name(self) -> str:
@@ -96,7 +98,7 @@ class Plan:
         return self.params.table + (f"_{self.split}" if self.split else "")
 
     @property
-    def data(self) -> tofu.Source | book.Source | muse.Source:
+    def data(self) -> benchmarks.Source:
         return source(self.params)
 
     def behind(self, keys: Iterable[str]) -> list[Run]:
@@ -125,7 +127,7 @@ def digest(content: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def source(content: schema.Params) -> tofu.Source | book.Source | muse.Source:
+def source(content: schema.Params) -> benchmarks.Source:
     """Where a table's data come from."""
     data = content.data
     if data.benchmark == "harry_potter":
@@ -135,7 +137,10 @@ def source(content: schema.Params) -> tofu.Source | book.Source | muse.Source:
     if data.benchmark == "muse":
         revision = hub.revision("dataset", data.source, data.revision)
         return muse.Source(data.source, revision, data.piece_words, data.train_on)
-    return tofu.Source(data.source, hub.revision("dataset", data.source, data.revision), data.retain_authors)
+    revision = hub.revision("dataset", data.source, data.revision)
+    if hasattr(data, "requests"):
+        return requests.Source(data.source, revision, data.retain_authors, data.requests)
+    return tofu.Source(data.source, revision, data.retain_authors)
 
 
 class Models:

@@ -1,6 +1,6 @@
 """What the parameter files of A Closer Look (arXiv 2410.08109) say beyond those of FLAT's tables."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -72,3 +72,28 @@ class Fictitious(Params):
     data: SplitsData
     judges: Judges
     rows: list[NotedRow]
+
+
+class RequestsData(Data):
+    """`requests`: how many follow one another, each about two authors."""
+
+    forget_split: None = None
+    requests: Annotated[int, Field(ge=2)]
+
+
+class ContinualRow(RowParams):
+    """`note`: as in `NotedRow`. `reference`: of losses that look at one: what the request before left (moving), or the
+    original model (fixed). `retain_mix`: fill -> weight, see `data.requests`.
+    """
+
+    note: str | None = None
+    reference: Literal["moving", "fixed"] = "moving"
+    retain_mix: dict[str, float] = Field({"random": 1.0})
+
+
+class Continual(Params):
+    """Table 7: forget requests follow one another, each starts from what the one before left."""
+
+    data: RequestsData
+    judges: Judges
+    rows: list[ContinualRow]

@@ -66,7 +66,7 @@ class Source:
         return len(self.load(name))
 
     def fingerprint(self, name: str) -> str:
-        kind, number, _ = self._parsed(name)
+        kind = self._parsed(name)[0]
         if kind is None:
             return self.tofu.fingerprint(name)
         files = [PERTURBED, "full"] if kind == "remaining" else [PERTURBED]

@@ -81,10 +81,9 @@ def _check(content: Fictitious, where: str) -> None:
 def _row(plan: Plan, models: Models, row: NotedRow, forget_split: str, judged: dict) -> Row:
     content = plan.params
     training = None if row.method in checks.REFERENCE_ROWS else models.training("paper")
-    name = printed_as(content, row, None) + (f", {row.note}" if row.note else "")
-    if row.method in NAMES:
-        name = NAMES[row.method] + name.removeprefix(methods.METHODS[row.method].printed_as)
-    line = Row(models.name, row.method, name, (), row.variant, None, training, fold=forget_split, note=row.note)
+    line = Row(
+        models.name, row.method, named(content, row), (), row.variant, None, training, fold=forget_split, note=row.note
+    )
     how = unlearn_spec(content, row, training) if training else None
     draws = []
     for seed in content.seeds:
@@ -96,6 +95,14 @@ def _row(plan: Plan, models: Models, row: NotedRow, forget_split: str, judged: d
             run = models.row(start, f"{line.label}{models.of_seed(seed)}", forget_split, how, seed, judges=judged)
         draws.append(Draw(seed, run, retain))
     return dataclasses.replace(line, draws=tuple(draws))
+
+
+def named(content: Fictitious, row: NotedRow) -> str:
+    """The row's name in the table, as A Closer Look calls the method."""
+    name = printed_as(content, row, None) + (f", {row.note}" if row.note else "")
+    if row.method in NAMES:
+        name = NAMES[row.method] + name.removeprefix(methods.METHODS[row.method].printed_as)
+    return name
 
 
 def _start(plan: Plan, models: Models, method: str, forget_split: str, seed: int) -> dict:

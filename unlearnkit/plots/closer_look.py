@@ -11,17 +11,21 @@ from unlearnkit.plots.style import (
     SMALL,
     add_caption,
     base_models,
+    fill_of,
     house_style,
     known,
     label_of,
     new_figure,
     not_drawn,
+    size_of,
     styles_of,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+LINES = ("--", ":", "-.")  # of rows with a note
 
 
 def utility_vs_efficacy(rows: list[dict], caption: str, keys: tuple[str, str]) -> "Figure":
@@ -63,6 +67,42 @@ def _square(axes: "Axes", title: str, rows: list[dict], efficacy: str) -> None:
     axes.set_title(title)
     axes.set_title("kept ↑", loc="right", color=FAINT, fontsize=SMALL)
     seaborn.despine(ax=axes)
+
+
+def over_requests(rows: list[dict], caption: str, columns: Sequence[tuple[str, str, int]]) -> "Figure":
+    """One panel per base model and column: x the request (`fold`, "request 2"), y its value; a line a row's name.
+
+    columns: (key, head, digits). Hollow: collapsed. Rows without a number are left out.
+    """
+    import seaborn
+
+    styles, groups = styles_of(rows), base_models(rows)
+    panels = [(name, *column[:2]) for name in groups for column in columns]
+    with house_style():
+        figure = new_figure(height=0.5 + 3.2 * len(panels))
+        all_axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
+        for axes, (name, key, head) in zip(all_axes, panels, strict=True):
+            chains: dict[str, list[dict]] = {}
+            for row in groups[name]:
+                if known(row.get(key)):
+                    chains.setdefault(row["printed_as"], []).append(row)
+            for number, (label, chain) in enumerate(chains.items()):
+                marker, colour = styles[chain[0]["method"]]
+                line = LINES[number % len(LINES)] if chain[0].get("note") else "-"
+                points = [(int(row["fold"].rpartition(" ")[2]), row[key]) for row in chain]
+                axes.plot(*zip(*points, strict=True), line, color=colour, linewidth=1.1, label=label, zorder=2)
+                for point, row in zip(points, chain, strict=True):
+                    size = size_of(marker, 6.0)
+                    axes.plot(*point, marker=marker, markersize=size, **fill_of(row, colour), zorder=3)
+            axes.set_ylim(-0.04, 1.04)
+            axes.set_xticks(range(1, 1 + max(len(chain) for chain in chains.values())))
+            axes.set_xlabel("request")
+            axes.set_ylabel(head)
+            axes.set_title(name)
+            axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+            seaborn.despine(ax=axes)
+        add_caption(figure, caption, ["Hollow: collapsed."])
+    return figure
 
 
 def parts(rows: list[dict], caption: str, columns: Sequence[tuple[str, str]]) -> "Figure":
