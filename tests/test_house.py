@@ -22,6 +22,7 @@ LAYERS = (
     ("params", "hub"),
     ("data",),
     ("losses",),
+    ("terms",),
     ("methods", "models", "training", "divergences", "decoding"),
     ("evaluation", "evaluation_text", "metrics", "needs", "zeroshot"),
     ("checks",),

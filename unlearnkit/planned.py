@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from unlearnkit import hub, methods, models, paths, schema
+from unlearnkit import hub, methods, models, paths, schema, terms
 from unlearnkit.checks import parameters
 from unlearnkit.data import benchmarks, book, muse, requests, templates, tofu
 from unlearnkit.errors import at
@@ -229,10 +229,10 @@ class Models:
             spec["unlearn"] = unlearn | {"training": training}
             spec["seed"] = seed
             sets.append(names.forget)
-            if {"retain", "mismatch"}.intersection(unlearn["parts"]):
+            if terms.FROM_RETAIN.intersection(unlearn["parts"]):
                 sets.append(names.retain)
                 spec["retain_pool"] = self.plan.params.data.retain_pool
-            if "template" in unlearn["parts"]:
+            if terms.FROM_TEMPLATES.intersection(unlearn["parts"]):
                 with at(f"{self.plan.where}: data.source"):
                     spec["templates_fingerprint"] = templates.fingerprint(self.plan.params.data.source)
         judges = changes.get("judges", {}).values()
@@ -247,9 +247,9 @@ class Models:
         training = {key: value for key, value in unlearn["training"].items() if key != "trajectory_every"}
         spec = {"unlearn": unlearn | {"training": training}, "seed": seed, "trajectory_every": None}
         spec |= {"forget_set": forget_set, "retain_set": retain_set, "templates": "universe"}
-        if "template" in unlearn["parts"]:
+        if terms.FROM_TEMPLATES.intersection(unlearn["parts"]):
             spec["templates_fingerprint"] = templates.fingerprint()
-        takes_retain = bool({"retain", "mismatch"}.intersection(unlearn["parts"]))
+        takes_retain = bool(terms.FROM_RETAIN.intersection(unlearn["parts"]))
         return spec, [forget_set, *([retain_set] if takes_retain else [])]
 
     def training(self, setting: str) -> dict:
