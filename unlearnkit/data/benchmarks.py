@@ -6,9 +6,9 @@ A source is a frozen dataclass with `benchmark` (its key in SOURCES), `load(name
 
 import dataclasses
 
-from unlearnkit.data import book, muse, tofu
+from unlearnkit.data import book, muse, real_world, tofu
 
-SOURCES = {source.benchmark: source for source in (tofu.Source, book.Source, muse.Source)}
+SOURCES = {source.benchmark: source for source in (tofu.Source, book.Source, muse.Source, real_world.Source)}
 
 
 def of(spec: dict):
