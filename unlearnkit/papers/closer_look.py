@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from unlearnkit import tables, text
+from unlearnkit.errors import KitError
 from unlearnkit.metrics import closer_look, two_sample
 from unlearnkit.metrics.tofu import rouge_l_recall
 from unlearnkit.papers import trained
@@ -47,12 +48,31 @@ def parts_of(set_name: str, suffix: str) -> tuple:
 
 def measure(samples: list[dict], retain: list[dict] | None, retain_pool: str, suffix: str) -> dict:
     """All metrics of one draw; those against the retain model where its samples are given, and where both hold texts
-    the AUC of a classifier that tells the two models' answers apart (`answers_auc`, its 95 % interval `_ci_`).
+    how well a classifier tells the two models' answers apart: `answers_auc`, its 95 % interval `_ci_`, `answers_p`.
     """
     found = tables.metrics(samples, retain, retain_pool) | closer_look.closer_look_metrics(samples, suffix)
     if retain is None or any("generation" not in one for one in (*samples, *retain)):
         return found
-    return found | two_sample.answers_auc(samples, retain)
+    return found | _told_apart(samples, retain)
+
+
+def _told_apart(samples: list[dict], retain: list[dict]) -> dict:
+    """The classifier two-sample test of the answers to forget questions."""
+    theirs = {one["item"]: one["generation"] for one in retain if one["set"] == "forget"}
+    forget = [one for one in samples if one["set"] == "forget"]
+    answers = [one["generation"] for one in forget]
+    pairs = answers, [theirs[one["item"]] for one in forget], [one["author"] for one in forget]
+    try:
+        test = two_sample.indistinguishability(*pairs)
+    except KitError:  # neither model says a word
+        return {}
+    return {
+        "answers_auc": test.auc,
+        "answers_auc_ci_lo": test.low,
+        "answers_auc_ci_hi": test.high,
+        "answers_p": test.p,
+        "answers_floor": test.floor,
+    }
 
 
 def measure_of(plan: Plan):
@@ -73,10 +93,10 @@ def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
         for row in plan.rows
         for draw in row.draws
     ]
-    return with_warnings(tables.mark_collapsed(drawn), plan.params.judges.suffix)
+    return with_warnings(tables.mark_collapsed(drawn))
 
 
-def with_warnings(drawn: list[dict], suffix: str) -> list[dict]:
+def with_warnings(drawn: list[dict]) -> list[dict]:
     """The draws, those with numbers with failure signatures, against the original model of their seed and split."""
     originals = {
         (one["base_model"], one["fold"], one["seed"]): one
@@ -87,7 +107,7 @@ def with_warnings(drawn: list[dict], suffix: str) -> list[dict]:
     for one in drawn:
         original = originals.get((one["base_model"], one["fold"], one["seed"]))
         if original and one["status"] not in ("failed", "missing"):
-            one = one | {"warnings": ", ".join(closer_look.signatures(one, original, suffix)) or None}
+            one = one | {"warnings": ", ".join(closer_look.signatures(one, original)) or None}
         found.append(one)
     return found
 
@@ -152,6 +172,6 @@ def problems(result: Path) -> list[str]:
     how = {"retain_pool": parameters["data"]["retain_pool"], "suffix": judges_suffix(parameters)}
 
     def marked(drawn: list[dict]) -> list[dict]:
-        return with_warnings(tables.mark_collapsed(drawn), how["suffix"])
+        return with_warnings(tables.mark_collapsed(drawn))
 
     return trained.problems(result, "retain", partial(measure, **how), other_rouge_l, marked)

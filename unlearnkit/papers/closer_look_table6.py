@@ -66,7 +66,7 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
 
 
 def _beside(found: list[dict]) -> Block:
-    lines = [["", "FQ", "p by author", "AUC of answers", "95 %", "warnings"]]
+    lines = [["", "FQ", "p by author", "AUC of answers", "95 %", "p of answers", "warnings"]]
     for one in found:
         ends = [text.number(one.get(f"answers_auc_ci_{end}"), 2) for end in ("lo", "hi")]
         lines.append(
@@ -76,6 +76,7 @@ def _beside(found: list[dict]) -> Block:
                 text.number(one.get("forget_quality_clustered_p"), 3),
                 text.number(one.get("answers_auc"), 2),
                 f"[{', '.join(ends)}]",
+                f"{text.number(one.get('answers_p'), 3)} (least {text.number(one.get('answers_floor'), 3)})",
                 one.get("warnings") or "-",
             ]
         )
