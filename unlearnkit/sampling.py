@@ -25,11 +25,15 @@ def judged(samples: list[dict], tokenizer, sources: dict, report: Report) -> lis
     report("judging", 0, len(samples))
     for one in samples:
         one["token_entropy"] = token_entropy(tokenizer(one["generation"], add_special_tokens=False)["input_ids"])
-    places = {
+    return judges.judge(judges.load(judge_places(sources)), samples)
+
+
+def judge_places(sources: dict) -> dict:
+    """Where the judges of a row's spec lie, as `judges.load` takes it."""
+    return {
         name: {"source": str(runs.folder(one["run"], "judges") / name), "revision": None} if "run" in one else one
         for name, one in sources.items()
     }
-    return judges.judge(judges.load(places), samples)
 
 
 def asked(spec: dict, sets: list[str]) -> list:
