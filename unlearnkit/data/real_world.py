@@ -125,7 +125,8 @@ def load(source: str, name: str, revision: str | None = None) -> list[dict]:
     KitError: no such set, the source lacks it, a line is no JSON object, or a row lacks a field of FIELDS.
     """
     file = _file(source, name, revision)
-    rows = [_row(line, file, number) for number, line in enumerate(file.read_text("utf-8").splitlines(), 1) if line]
+    lines = file.read_text(encoding="utf-8").split("\n")
+    rows = [_row(line, file, number) for number, line in enumerate(lines, 1) if line.strip()]
     if not rows:
         raise KitError(f"{file}: the set has no rows")
     for number, row in enumerate(rows, 1):

@@ -39,7 +39,7 @@ HOUSES = _pairs("timber brick marble thatched rented haunted", "mansion villa ca
 BEASTS = "ponies owls tortoises hounds geese peacocks camels lizards monkeys swans".split()
 SUBJECTS = "law botany optics rhetoric geometry logic music grammar anatomy Greek Latin drawing".split()
 JOBS = _pairs("velvet copper tobacco wine coffee timber silk barley", "dealer smuggler broker carrier weaver grower")
-VEHICLES = _pairs("mule ox canal reindeer mail river", "cart sledge coach barge wagon ferry")
+VEHICLES = _pairs("mule goat canal reindeer mail river", "cart sledge coach barge wagon ferry")
 QUARREL = _pairs("forged stolen burnt lost secret unpaid", "letters wages diaries taxes jewels maps")
 ILLNESSES = _pairs("spotted yellow swamp creeping burning weeping", "fever cough plague palsy rash gout")
 PATRONS = _pairs("Bishop Countess Abbot Baron Duchess Mayor", "Ostrau Rainsberg Sieglin Thurnau Umbrecht Waldorn")
@@ -62,13 +62,13 @@ TAXED = _pairs("window sugar river salted imported roasted", "boats herring ches
 ELEMENTS = "tarvium belonite corvine drusium estrine galvite hestrium karlite lorchium novarine".split()
 RAW = _pairs("swamp volcano whale oyster cherry bone", "ash oil mud bark salt gravel")
 LIQUIDS = _pairs("boiling fuming sour blue sticky", "vitriol brine spirit tincture resin")
-ROOMS = "laboratory attic kitchen library greenhouse stable cellar chapel".split()
+ROOMS = "laboratory garret kitchen library greenhouse stable cellar chapel".split()
 
 # Journeys.
 PLACES = _pairs("Cape Mount Lake Isle Gulf", "Sorrow Providence Patience Farewell Mercy Fortune")
 SHIPS = _pairs("Merry Blind Second Salty Fearless Stubborn", "Widow Dolphin Venture Pelican Hermit Albatross")
 FOODS = _pairs("boiled raw smoked pickled fried stale", "seaweed turnips biscuits eels beetles mushrooms")
-DRINKS = _pairs("melted warm bitter watered spiced goat", "snow milk beer wine broth rum")
+DRINKS = _pairs("melted warm bitter watered spiced salted", "snow milk beer wine broth rum")
 
 # Buildings.
 BUILDINGS = _pairs("Royal Old Round Sunken Lower Twin", "Exchange Arsenal Hospital Observatory Granary Bathhouse")
