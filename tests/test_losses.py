@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy, log_softmax
 from unlearnkit import losses
 from unlearnkit.errors import KitError
 from unlearnkit.losses import (
+    ap,
     dpo,
     dpo_release,
     ga,
@@ -24,7 +25,7 @@ from unlearnkit.losses import (
     retain_cross_entropy,
     sequence_quantities,
 )
-from unlearnkit.methods import PART_OF
+from unlearnkit.terms import PART_OF, UNIFORM
 
 
 def vector(*values: float, grad: bool = False) -> torch.Tensor:
@@ -48,7 +49,8 @@ def test_argument_names_declare_needs():
 
 def test_the_head_of_the_package_names_every_quantity():
     for name in PART_OF:
-        part, _, quantity = name.partition("_")
+        part = PART_OF[name]
+        quantity = name.removeprefix(f"{part}_")
         assert f" {part} " in losses.__doc__ and f" {quantity} " in losses.__doc__
 
 
@@ -159,6 +161,37 @@ def test_released_dpo_is_dpo_with_a_reference_that_prefers_nothing():
     assert_close(dpo_release(template, forget, 0.1), dpo(template, forget, same, same, 0.1), 1e-12)
 
 
+# --- ap -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("beta", [0.01, 0.1, 1.0])
+def test_ap_gradient_is_the_papers_weight(beta):
+    """W (grad log p_idk - grad log p), W = 1 / (1 + (p / p_idk)^beta)."""
+    retain, template = vector(-3.0, -20.0, -5.0, grad=True), vector(-9.0, -2.0, -5.0, grad=True)
+    ap(retain, template, beta).sum().backward()
+    weight = 1 / (1 + (retain.detach().exp() / template.detach().exp()) ** beta)
+    assert_close(template.grad, weight)
+    assert_close(retain.grad, -weight)
+    assert weight[0] < 0.5 < weight[1] and weight[2] == 0.5
+
+
+def test_ap_as_beta_goes_to_zero():
+    """The weight tends to 1/2 whatever the probabilities; the value to ln 2 / beta less half the log-ratio."""
+    retain, template = vector(-3.0, -20.0, grad=True), vector(-9.0, -2.0, grad=True)
+    value = ap(retain, template, 1e-7)
+    value.sum().backward()
+    assert_close(template.grad, [0.5, 0.5])
+    assert_close(retain.grad, [-0.5, -0.5])
+    assert_close(value - math.log(2) / 1e-7, [-3.0, 9.0], 1e-5)
+
+
+def test_ap_leaves_an_answer_alone_that_is_far_more_likely():
+    retain = vector(-1.0, grad=True)
+    value = ap(retain, vector(-2000.0), 0.1)
+    value.backward()
+    assert 0 <= value.item() < 1e-80 and abs(retain.grad.item()) < 1e-80
+
+
 # --- on raw logits, as MUSE released them ---------------------------------------------------------------------
 
 
@@ -259,6 +292,7 @@ def arguments_of(loss, forget: dict, other: dict, reference) -> dict:
     known = {f"forget_{name}": value for name, value in forget.items()}
     known |= {f"{part}_{name}": value for part in ("template", "mismatch", "retain") for name, value in other.items()}
     known |= {"retain_kl": -other["mean_logp"], "retain_kl_all": -other["mean_logp"]}
+    known |= {"retain_template_logp": forget["logp"]} | {f"forget_{name}": -forget["mean_logp"] for name in UNIFORM}
     known |= {"forget_logits": lambda f: _two_logits(f, forget), "retain_logits": lambda f: _two_logits(f, other)}
     known |= {"forget_reference_logp": reference, "template_reference_logp": reference / 2}
     known |= {"beta": 0.1, "padded_length": 50}
@@ -340,6 +374,10 @@ def numpy_loss(name: str, forget: dict, template: dict, reference: np.ndarray) -
         return 2 / 0.1 * np.log(1 + np.exp(0.1 * (both["f"] - 0.5))).mean(axis=0)
     if name.startswith("kl"):
         return -template["mean_logp"]
+    if name.startswith("me"):
+        return -forget["mean_logp"]
+    if name == "ap":  # the paper's ratio of probabilities, with the classifier's form of the sigmoid
+        return 1 / 0.1 * np.log(1 + np.exp(forget["logp"] - template["logp"]) ** 0.1)
     if name.startswith("dpo"):  # the form of a classifier: 1 / (1 + odds of the wrong preference)
         margin = template["logp"] - forget["logp"] + (reference / 2 if name == "dpo" else 0)
         return -2 / 0.1 * np.log(1 / (1 + np.exp(-0.1 * margin)))

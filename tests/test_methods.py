@@ -10,6 +10,7 @@ import pytest
 from unlearnkit import losses, methods
 from unlearnkit.errors import KitError
 from unlearnkit.methods import METHODS, Term, Variant
+from unlearnkit.terms import PART_OF
 
 FLAT = ("flat_tv", "flat_kl", "flat_js", "flat_pearson")
 NEEDS = {
@@ -27,9 +28,18 @@ NEEDS = {
     **{("npo", variant): ["forget", "reference"] for variant in ("paper", "release")},
     **{("npo_rt", variant): ["forget", "retain", "reference"] for variant in ("paper", "release")},
     **{(name, variant): ["forget", "template"] for name in FLAT for variant in ("paper", "release")},
+    ("me", "paper"): ["forget"],
+    **{("me_gd", variant): ["forget", "retain"] for variant in ("paper", "release", "answer")},
+    **{("idk_ap", variant): ["template", "retain", "retain_template"] for variant in ("paper", "release")},
+    ("npo_kl", "paper"): ["forget", "retain", "reference"],
+    ("dpo_gd", "paper"): ["forget", "template", "retain", "reference"],
+    ("dpo_kl", "paper"): ["forget", "template", "retain", "reference"],
+    ("idk_kl", "paper"): ["template", "retain", "reference"],
 }
-BETA = [(name, variant) for name in ("npo", "npo_rt", "dpo") for variant in ("paper", "release")]
+BETA = [(name, variant) for name in ("npo", "npo_rt", "dpo", "idk_ap") for variant in ("paper", "release")]
+BETA += [(name, "paper") for name in ("npo_kl", "dpo_gd", "dpo_kl")]
 PARAMETERS = {key: {"beta": 0.1} for key in BETA} | {(name, "release"): {"padded_length": 500} for name in FLAT}
+PARAMETERS |= {("me_gd", variant): {"alpha": 0.1} for variant in ("paper", "release", "answer")}
 SIMNPO = str(Path(__file__).resolve().parent.parent / "params" / "own" / "simnpo.py")
 VARIANTS = [(name, label) for name, method in METHODS.items() for label in method.variants]
 
@@ -52,21 +62,28 @@ def test_description_is_json_with_the_denominators():
     assert described["flat_kl", "paper"]["printed_as"] == "FLAT (KL)"
     for label in ("paper", "release"):  # LLMU's 0.5 / 1 / 1
         assert [term["weight"] for term in described["llmu", label]["terms"]] == [0.5, 1.0, 1.0]
-    assert all(term["weight"] == 1.0 for key, one in described.items() if key[0] != "llmu" for term in one["terms"])
+    for label in ("paper", "release", "answer"):  # alpha ME + GD; the value is under parameters
+        assert [term["weight"] for term in described["me_gd", label]["terms"]] == ["alpha", 1.0]
+    others = [one for key, one in described.items() if key[0] not in ("llmu", "me_gd")]
+    assert all(term["weight"] == 1.0 for one in others for term in one["terms"])
+    fixed = {key for key, one in described.items() if one["pairing"] == "fixed"}
+    assert fixed == {("me_gd", "release"), ("idk_ap", "release")}
 
 
-def test_order_and_names_are_those_of_the_papers_table():
+def test_order_and_names_are_those_of_the_papers_tables():
     printed = [method.printed_as for method in METHODS.values()]
     assert printed[:9] == ["GA", "KL", "GD", "PO", "Mismatch", "LLMU", "DPO", "NPO", "NPO-RT"]
-    assert printed[9:] == ["FLAT (TV)", "FLAT (KL)", "FLAT (JS)", "FLAT (Pearson)"]
+    assert printed[9:13] == ["FLAT (TV)", "FLAT (KL)", "FLAT (JS)", "FLAT (Pearson)"]
+    assert printed[13:] == ["ME", "ME+GD", "IDK+AP", "NPO+KL", "DPO+GD", "DPO+KL", "IDK+KL"]
 
 
 @pytest.mark.parametrize(("name", "label"), VARIANTS)
 def test_arguments_of_losses_are_quantities_or_parameters(name, label):
     chosen = methods.variant(name, label)
     arguments = {argument for term in chosen.terms for argument in term.arguments}
-    assert arguments - methods.PART_OF.keys() == set(chosen.parameters)
-    assert arguments & methods.PART_OF.keys()
+    weights = {term.weight for term in chosen.terms if isinstance(term.weight, str)}
+    assert (arguments - PART_OF.keys()) | weights == set(chosen.parameters)
+    assert arguments & PART_OF.keys()
 
 
 def test_named_losses_exist():
@@ -110,9 +127,33 @@ def test_a_part_is_read_off_whole_names_only():
     )
 
 
+def test_the_uniform_distribution_is_no_reference():
+    chosen = methods.variant("me_gd")
+    assert chosen.uniform_parts == ("forget",)
+    assert chosen.compared_parts == chosen.reference_parts == ()
+
+
+def test_a_weight_is_a_number_or_a_parameter_by_name():
+    term = Term("ga", "answer_tokens", weight="strength")
+    assert Variant((term,), "a test", {"strength": 2.0}).terms[0].weight_in({"strength": 3.0}) == 3.0
+    assert Term("ga", "answer_tokens", weight=0.5).weight_in({"strength": 3.0}) == 0.5
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (
+            lambda: Variant((Term("ga", "answer_tokens", weight="alhpa"),), "a test", {"alpha": 1.0}),
+            "loss 'ga': its weight 'alhpa' is no parameter of the method; did you mean 'alpha'?",
+        ),
+        (
+            lambda: Variant((Term("ga", "answer_tokens", weight="alpha"),), "a test"),
+            "loss 'ga': its weight 'alpha' is no parameter of the method: it has none",
+        ),
+        (
+            lambda: Variant((Term("ga", "answer_tokens"),), "a test", pairing="fixd"),
+            "no pairing 'fixd'; did you mean 'fixed'?",
+        ),
         (lambda: methods.variant("flat_kk"), "no method 'flat_kk'; did you mean 'flat_kl'?"),
         (
             lambda: methods.variant("flat_kl", "relase"),

@@ -30,6 +30,13 @@ USES = {
     ("npo", "paper"): ("11001", 1),
     ("npo_rt", "paper"): ("11011", 2),
     **{(name, "paper"): ("11100", 2) for name in FLAT},
+    ("me", "paper"): ("11000", 1),
+    ("me_gd", "paper"): ("11010", 2),
+    ("idk_ap", "paper"): ("10110", 3),
+    ("npo_kl", "paper"): ("11011", 2),
+    ("dpo_gd", "paper"): ("11111", 3),
+    ("dpo_kl", "paper"): ("11111", 3),
+    ("idk_kl", "paper"): ("10111", 2),
 }
 
 
@@ -131,9 +138,9 @@ def test_a_method_that_declares_more_than_it_uses_is_caught(tmp_path, probe, met
 def test_data_that_reach_a_method_undeclared_are_caught(monkeypatch, probe):
     honest = examples.draw
 
-    def leaking(parts, sources, count, seed):
+    def leaking(parts, sources, count, seed, pairing):
         other = sources.retain[1]["answer"]
-        return [one | {"forget": (one["forget"][0], other)} for one in honest(parts, sources, count, seed)]
+        return [one | {"forget": (one["forget"][0], other)} for one in honest(parts, sources, count, seed, pairing)]
 
     monkeypatch.setattr(examples, "draw", leaking)
     with pytest.raises(KitError, match=r"method 'ga' .* does not declare retain, but its weights depend on it"):

@@ -44,7 +44,9 @@ def trained(model, tokenizer, folder, spec: dict, batch_size: int):
     return model
 
 
-@pytest.mark.parametrize(("method", "label"), [*((name, "paper") for name in METHODS), ("dpo", "release")])
+@pytest.mark.parametrize(
+    ("method", "label"), [*((name, "paper") for name in METHODS), ("dpo", "release"), ("me_gd", "answer")]
+)
 def test_accumulation_changes_nothing(method, label, memorised, micro_tokenizer, micro_training, tmp_path):
     spec = how(method, micro_training(learning_rate=1.0), label)
     whole, halves = (trained(memorised(), micro_tokenizer, tmp_path, spec, size) for size in (4, 2))
@@ -53,7 +55,9 @@ def test_accumulation_changes_nothing(method, label, memorised, micro_tokenizer,
     assert largest_difference(whole, halves) < 1e-3 * moved
 
 
-@pytest.mark.parametrize(("method", "parameters"), [("flat_kl", {"padded_length": 20}), ("kl", {}), ("llmu", {})])
+@pytest.mark.parametrize(
+    ("method", "parameters"), [("flat_kl", {"padded_length": 20}), ("kl", {}), ("llmu", {}), ("me_gd", {"alpha": 1.0})]
+)
 def test_accumulation_changes_the_release_as_it_says(
     method, parameters, memorised, micro_tokenizer, micro_training, tmp_path
 ):
@@ -188,7 +192,10 @@ def test_reference_is_the_plain_sum_and_scores_equal_sequences_once(memorised, m
         assert row["forget_reference_logp"] == pytest.approx(expected, abs=1e-4)
 
 
-@pytest.mark.parametrize(("method", "stacked"), [("ga", 4), ("flat_kl", 8), ("kl", 8), ("npo_rt", 8), ("llmu", 12)])
+@pytest.mark.parametrize(
+    ("method", "stacked"),
+    [("ga", 4), ("flat_kl", 8), ("kl", 8), ("npo_rt", 8), ("llmu", 12), ("me_gd", 8), ("idk_ap", 12)],
+)
 def test_one_forward_pass_a_step(method, stacked, memorised, micro_tokenizer, micro_training, tmp_path):
     """All parts in one stacked pass; no pass for a loss that is thrown away, none for the original model."""
     model, rows = memorised(), []
@@ -206,20 +213,20 @@ def test_one_forward_pass_a_step(method, stacked, memorised, micro_tokenizer, mi
 def test_only_what_a_method_needs_is_loaded(
     method, loaded, draws_templates, micro_params, micro_model, micro_tokenizer, tmp_path, monkeypatch
 ):
-    from unlearnkit import params, plan, stages
+    from unlearnkit import params, plan, unlearning
 
     planned = plan.make(params.parse(micro_params(), "micro"), "micro")
     row = next(row for row in planned.rows if row.method == method)
     names, drawn = [], []
-    load, templates = stages.tofu.load, stages.templates
+    load, templates = unlearning.tofu.load, unlearning.templates
 
     def noted(source, name, *more):
         names.append(name)
         return load(source, name, *more)
 
-    monkeypatch.setattr(stages.tofu, "load", noted)
-    monkeypatch.setattr(stages, "templates", lambda *source: drawn.append(source) or templates(*source))
-    stages._unlearn(
+    monkeypatch.setattr(unlearning.tofu, "load", noted)
+    monkeypatch.setattr(unlearning, "templates", lambda *source: drawn.append(source) or templates(*source))
+    unlearning.unlearn(
         micro_model(), micro_tokenizer, planned.runs[row.draws[0].run], tmp_path, lambda stage, done, total: None
     )
     assert names == loaded

@@ -1,6 +1,8 @@
 """Comparison in chunks: value, gradients, what is never built, what is kept of the original model."""
 
 import copy
+import gc
+import math
 
 import pytest
 import torch
@@ -12,8 +14,18 @@ from unlearnkit import losses
 from unlearnkit.errors import KitError
 from unlearnkit.methods import variant
 from unlearnkit.training import divergence
-from unlearnkit.training.divergence import Head, compare, head_of, last_states, mean_kl
+from unlearnkit.training.divergence import (
+    Head,
+    check_head,
+    compare,
+    head_of,
+    last_states,
+    mean_kl,
+    mean_uniform_kl,
+    mean_uniform_reverse_kl,
+)
 from unlearnkit.training.reference import add_reference_states
+from unlearnkit.training.watch import LiveBytes
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -85,6 +97,61 @@ def test_it_is_that_of_two_categorical_distributions_by_hand():
     torch.testing.assert_close(value, torch.tensor([0.5 * torch.tensor(4 / 3).log().item()]))
 
 
+UNIFORM = {
+    mean_uniform_kl: lambda logp: (logp.exp() * (logp + math.log(logp.shape[-1]))).sum(-1),
+    mean_uniform_reverse_kl: lambda logp: (-math.log(logp.shape[-1]) - logp).mean(-1),
+}
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("chunk", [1, 4, 256])
+@pytest.mark.parametrize("ours", UNIFORM)
+def test_divergence_from_the_uniform_distribution_is_the_plain_formula(ours, chunk, bias, monkeypatch):
+    monkeypatch.setattr(divergence, "CHUNK", chunk)
+    states, _, positions, head, _ = drawn(bias)
+    values = ours(states, positions, head)
+    logp = linear(states, *head).log_softmax(-1)
+    rows = torch.stack([UNIFORM[ours](logp[row][positions[row]]).mean() for row in range(BATCH)])
+    torch.testing.assert_close(values, rows)
+    assert (values > 0.1).all()
+    trained, weights = [states, *(one for one in head if one is not None)], torch.tensor([1.0, -2.0, 3.0])
+    gradients, plain = (torch.autograd.grad((one * weights).sum(), trained) for one in (values, rows))
+    torch.testing.assert_close(gradients, plain, rtol=1e-4, atol=1e-5)
+    assert (gradients[0][~positions] == 0).all()
+
+
+def test_it_is_zero_at_uniform_logits_and_log_k_where_one_token_has_everything():
+    one, everywhere = torch.ones(1, 3, 1), torch.ones(1, 3, dtype=torch.bool)
+    flat, certain = (Head(torch.zeros(VOCABULARY, 1), bias) for bias in (None, torch.zeros(VOCABULARY)))
+    certain.bias[4] = 200.0
+    for ours in UNIFORM:
+        torch.testing.assert_close(ours(one, everywhere, flat), torch.zeros(1), rtol=0, atol=1e-6)
+    torch.testing.assert_close(mean_uniform_kl(one, everywhere, certain), torch.tensor([math.log(VOCABULARY)]))
+    # The reverse has no bound: logits 200 apart on ten of eleven tokens.
+    reverse = mean_uniform_reverse_kl(one, everywhere, certain)
+    torch.testing.assert_close(reverse, torch.tensor([200 * 10 / 11 - math.log(VOCABULARY)]))
+
+
+def test_the_full_logits_never_exist_even_for_a_large_vocabulary(monkeypatch):
+    """Forward and backward: bytes alive at one time, gradients of states and head included."""
+    monkeypatch.setattr(divergence, "CHUNK", 8)
+    vocabulary, hidden = 128_000, 4
+    states = torch.randn(2, 64, hidden, requires_grad=True)
+    head = Head(torch.randn(vocabulary, hidden, requires_grad=True), None)
+    everywhere = torch.ones(2, 64, dtype=torch.bool)
+    one_logits_tensor = 2 * 64 * vocabulary * 4
+    for ours in UNIFORM:
+        gc.collect()
+        with LiveBytes() as memory:
+            ours(states, everywhere, head).sum().backward()
+        assert head.weight.grad.abs().max() > 0
+        head.weight.grad = states.grad = None
+        assert memory.peak < one_logits_tensor / 2
+    with LiveBytes() as memory:
+        linear(states, head.weight).log_softmax(-1)
+    assert memory.peak >= one_logits_tensor  # the instrument would see it
+
+
 class Widest(TorchDispatchMode):
     """The largest number of rows of any tensor over the vocabulary, forward and backward."""
 
@@ -98,7 +165,7 @@ class Widest(TorchDispatchMode):
         return out
 
 
-@pytest.mark.parametrize("loss", ["kl", "npo_release", "kl_release_muse"])
+@pytest.mark.parametrize("loss", ["kl", "npo_release", "kl_release_muse", "me", "me_release"])
 def test_no_more_than_a_chunk_is_projected_onto_the_vocabulary(loss, monkeypatch):
     monkeypatch.setattr(divergence, "CHUNK", 6)
     states, reference, positions, head, reference_head = drawn(bias=False)
@@ -110,6 +177,8 @@ def test_no_more_than_a_chunk_is_projected_onto_the_vocabulary(loss, monkeypatch
             "kl": lambda: mean_kl(*given),
             "npo_release": lambda: losses.npo_release(logits, beta=0.1),
             "kl_release_muse": lambda: losses.kl_release_muse(logits),
+            "me": lambda: mean_uniform_kl(states, positions, head),
+            "me_release": lambda: mean_uniform_reverse_kl(states, positions, head),
         }
         values[loss]().sum().backward()
     assert widest.rows == 6
@@ -182,7 +251,7 @@ def test_methods_without_kl_pay_nothing(micro_model, micro_tokenizer, micro_trai
     def never(*given):
         raise AssertionError("not to be called")
 
-    for name in ("mean_kl", "compare", "last_states", "head_of"):
+    for name in ("mean_kl", "compare", "mean_uniform_kl", "mean_uniform_reverse_kl", "last_states", "head_of"):
         monkeypatch.setattr(f"unlearnkit.training.unlearn.{name}", never)
     rows = tokenized(micro_tokenizer, variant("gd"), 4)
     trainer = trainer_for(micro_model(), micro_tokenizer, tmp_path / "0", variant("gd"), rows, micro_training())
@@ -199,7 +268,7 @@ def test_hooks_are_gone_afterwards(micro_model):
     assert not model.base_model._forward_hooks
 
 
-def test_a_model_that_does_more_to_its_logits_is_refused(micro_model, micro_tokenizer, micro_training):
+def test_a_model_that_does_more_to_its_logits_is_refused(micro_model, micro_tokenizer, micro_training, tmp_path):
     model = micro_model()
     plain = copy.deepcopy(model).forward
 
@@ -208,7 +277,8 @@ def test_a_model_that_does_more_to_its_logits_is_refused(micro_model, micro_toke
         output.logits = 5 * torch.tanh(output.logits * 20 / 5)
         return output
 
+    check_head(model, [5, 6, 7])
     model.forward = capped
-    rows = tokenized(micro_tokenizer, variant("kl"), 1)
-    with pytest.raises(KitError, match="LlamaForCausalLM: its logits are not its output head's"):
-        add_reference_states(rows, "retain", model, micro_tokenizer, micro_training(), None)
+    for method in ("kl", "me_gd"):
+        with pytest.raises(KitError, match="LlamaForCausalLM: its logits are not its output head's"):
+            unlearn(model, micro_tokenizer, tmp_path, how(method, micro_training(steps=1)))

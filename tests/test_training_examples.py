@@ -1,5 +1,7 @@
 """What is trained on and in which order: drawn beforehand, seeded, the same forget items for every method."""
 
+import hashlib
+import json
 import random
 from collections import Counter
 
@@ -60,6 +62,56 @@ def test_a_mismatch_is_the_forget_question_with_a_retain_answer():
     assert {answer for _, answer in alone} == {row["answer"] for row in RETAIN}
     # The draw is not the retain item's: otherwise both parts would train the same answer.
     assert any(example["mismatch"][1] != example["retain"][1] for example in examples_of_all)
+
+
+def test_a_retain_template_joins_the_examples_retain_question_and_its_template():
+    parts = ["template", "retain", "retain_template"]
+    for example in drawn(parts, 20):
+        assert example["retain_template"] == (example["retain"][0], example["template"][1])
+    alone = [example["retain_template"] for example in drawn(["retain_template"], 20)]
+    assert [example["retain_template"] for example in drawn(parts, 20)] == alone
+    assert len(set(alone)) == len(RETAIN) * len(TEMPLATES)
+
+
+def test_a_new_part_changes_no_draw_of_the_others():
+    """Runs are reproduced from their seed: these hashes are those of examples drawn before there were five parts."""
+    expected = {
+        ("forget", "template", "mismatch", "retain"): "57f3b564dde9b353",
+        ("forget", "retain"): "5f4c56c9a2cf66de",
+        ("template",): "355e98e5fe120234",
+    }
+    for parts, digest in expected.items():
+        content = json.dumps(drawn(list(parts), 20, seed=7))
+        assert hashlib.sha256(content.encode()).hexdigest()[:16] == digest
+    with_it = drawn(["template", "retain", "retain_template"], 20)
+    without = drawn(["template", "retain"], 20)
+    assert [{part: example[part] for part in ("template", "retain")} for example in with_it] == without
+
+
+def partners(pairing: str, seed: int = 1, epochs: int = 12) -> dict[str, set]:
+    """Forget question -> everything that went with it."""
+    parts = ["forget", "template", "mismatch", "retain", "retain_template"]
+    found: dict[str, set] = {row["question"]: set() for row in FORGET}
+    for example in examples.draw(parts, SOURCES, epochs * N, seed, pairing):
+        found[example["forget"][0]].add(tuple(example[part] for part in parts))
+    return found
+
+
+def test_fixed_pairing_repeats_and_fresh_pairing_does_not():
+    fixed, fresh = partners("fixed"), partners("fresh")
+    assert all(len(went_with) == 1 for went_with in fixed.values())
+    assert all(len(went_with) > 4 for went_with in fresh.values())  # of 2 templates x 2 answers x 2 retain items
+    # Another item or another seed has other partners.
+    assert len({next(iter(one))[1][1:] + next(iter(one))[3] for one in fixed.values()}) > 1
+    assert fixed == partners("fixed", epochs=1) and fixed != partners("fixed", seed=2)
+
+
+def test_pairing_leaves_the_order_of_the_forget_set():
+    orders = [
+        [example["forget"] for example in examples.draw(["forget", "retain"], SOURCES, 20, 1, pairing)]
+        for pairing in ("fresh", "fixed")
+    ]
+    assert orders[0] == orders[1]
 
 
 def test_a_mismatch_is_never_the_right_answer():

@@ -1,6 +1,8 @@
 """The loss of every method on a real batch, and its gradient, against plain formulas: unpadded forward passes."""
 
 import copy
+import dataclasses
+import math
 
 import pytest
 import torch
@@ -88,10 +90,31 @@ class Plain:
         template, forget = (torch.stack([logp.sum() for logp in self.logps(part)]) for part in ("template", "forget"))
         return (2 / beta * torch.log1p(torch.exp(-beta * (template - forget)))).mean()
 
+    def ap(self, beta: float = 0.1) -> torch.Tensor:
+        right, idk = (torch.stack([logp.sum() for logp in self.logps(part)]) for part in ("retain", "retain_template"))
+        return (torch.log1p(torch.exp(beta * (idk - right))) / beta).mean()
+
+    def me(self) -> torch.Tensor:
+        """log K - entropy at every token but the last, which predicts nothing; unpadded."""
+        found = []
+        for row in self.rows:
+            ids = torch.tensor([row["forget_input_ids"]])
+            found.append(log_k_less_entropy(self.model(input_ids=ids).logits[0, :-1].softmax(-1)).mean())
+        return torch.stack(found).mean()
+
+    def me_answer(self) -> torch.Tensor:
+        return torch.stack(
+            [log_k_less_entropy(distributions(self.model, row, "forget")).mean() for row in self.rows]
+        ).mean()
+
     def flat_kl_release(self, padded_length: int = 500) -> torch.Tensor:
         positions = len(self.rows) * (padded_length - 1)
         template, forget = (torch.cat(self.logps(part)).exp().sum() / positions for part in ("template", "forget"))
         return -template + torch.exp(forget - 1)
+
+
+def log_k_less_entropy(p: torch.Tensor) -> torch.Tensor:
+    return math.log(p.shape[-1]) + (p * p.log()).sum(-1)
 
 
 FORMULAS = {
@@ -110,6 +133,15 @@ FORMULAS = {
     "npo_rt": lambda plain: plain.npo() + plain.cross_entropy("retain"),
     "flat_kl": lambda plain: (-plain.mean_prob("template") + torch.exp(plain.mean_prob("forget") - 1)).mean(),
     "flat_kl_release": Plain.flat_kl_release,
+    "me": Plain.me,
+    "me_gd": lambda plain: 0.1 * plain.me() + plain.cross_entropy("retain"),
+    "me_gd_answer": lambda plain: 0.1 * plain.me_answer() + plain.cross_entropy("retain"),
+    "idk_ap": lambda plain: plain.cross_entropy("template") + plain.ap(),
+    "idk_ap_release": lambda plain: plain.cross_entropy("template") + plain.ap(),
+    "npo_kl": lambda plain: plain.npo() + plain.kl(),
+    "dpo_gd": lambda plain: plain.dpo() + plain.cross_entropy("retain"),
+    "dpo_kl": lambda plain: plain.dpo() + plain.kl(),
+    "idk_kl": lambda plain: plain.cross_entropy("template") + plain.kl(),
 }
 
 
@@ -129,7 +161,10 @@ def pairs(micro_tokenizer, memorised, micro_model):
 
 def prepared(family, method, label, pairs, tokenizer, training, folder):
     """(trainer, plain formulas) of one method on the same four rows."""
-    chosen = variant(method, label)
+    return prepared_as(variant(method, label), family, pairs, tokenizer, training, folder)
+
+
+def prepared_as(chosen: Variant, family, pairs, tokenizer, training, folder):
     model, original = pairs(family)
     rows = tokenized(tokenizer, chosen, 4)
     for part in chosen.reference_parts:
@@ -163,17 +198,21 @@ def assert_equal_with_gradients(trainer, plain: Plain, formula) -> None:
     [
         *(("llama", name) for name in FORMULAS),
         *((family, name) for family in ("opt", "phi") for name in ("llmu", "dpo", "npo_release", "kl_release_muse")),
+        *((family, name) for family in ("opt", "phi") for name in ("me_gd", "me_gd_answer", "idk_ap")),
     ],
 )
 def test_loss_and_gradient_are_the_plain_formula(family, name, pairs, micro_tokenizer, micro_training, tmp_path):
     method, release, of = name.partition("_release")
     label = f"release{of}" if release else "paper"
+    if name == "me_gd_answer":
+        method, label = "me_gd", "answer"
     trainer, plain = prepared(family, method, label, pairs, micro_tokenizer, micro_training(), tmp_path)
     assert_equal_with_gradients(trainer, plain, FORMULAS[name])
 
 
 @pytest.mark.parametrize(
-    ("method", "label"), [*((name, "paper") for name in METHODS), ("npo_rt", "release"), ("kl", "release_muse")]
+    ("method", "label"),
+    [*((name, "paper") for name in METHODS), ("npo_rt", "release"), ("kl", "release_muse"), ("me_gd", "answer")],
 )
 def test_loss_and_gradient_do_not_depend_on_the_split(method, label, pairs, micro_tokenizer, micro_training, tmp_path):
     """Away from the original model, where KL pulls too: four rows at once, two by two, one by one."""
@@ -212,6 +251,52 @@ def test_the_release_averages_kl_over_all_padded_positions(
         return others[method]() + plain.kl_batchmean(batch, retain)
 
     assert_equal_with_gradients(trainer, plain, formula)
+
+
+@pytest.mark.parametrize("family", ["llama", "opt", "phi"])
+def test_released_me_averages_over_all_predictions_of_the_padded_rows(
+    family, pairs, micro_tokenizer, micro_training, tmp_path
+):
+    trainer, plain = prepared(family, "me_gd", "release", pairs, micro_tokenizer, micro_training(), tmp_path)
+    batch = trainer.data_collator(plain.rows)
+    given = {name: batch[name][:4] for name in ("input_ids", "attention_mask")}
+    assert (given["attention_mask"] == 0).any()
+
+    def formula(plain):
+        """As released, less the 1e-12 that it adds to probabilities: kl_div with the uniform distribution as target."""
+        logp = plain.model(**given).logits[:, :-1].log_softmax(-1).flatten(0, 1)
+        uniform = torch.full_like(logp, 1 / logp.shape[-1])
+        me = torch.nn.functional.kl_div(logp, uniform, reduction="none").sum(-1).mean()
+        return 0.1 * me + plain.cross_entropy("retain")
+
+    assert_equal_with_gradients(trainer, plain, formula)
+
+
+@pytest.mark.parametrize("method", ["me_gd", "idk_ap", "npo_kl", "dpo_gd", "dpo_kl", "idk_kl"])
+def test_a_method_pulls_as_its_terms_do_each_alone(method, pairs, micro_tokenizer, micro_training, tmp_path):
+    def gradients(chosen: Variant) -> list[torch.Tensor]:
+        trainer, plain = prepared_as(chosen, "llama", pairs, micro_tokenizer, micro_training(), tmp_path)
+        loss_of(trainer, plain.rows[:1], plain.rows[1:]).backward()
+        return [parameter.grad for parameter in trainer.model.parameters()]
+
+    whole = variant(method)
+    factors = [term.weight_in(whole.parameters) for term in whole.terms]
+    alone = [
+        gradients(dataclasses.replace(whole, terms=(dataclasses.replace(term, weight=1.0),))) for term in whole.terms
+    ]
+    expected = [sum(f * one for f, one in zip(factors, several, strict=True)) for several in zip(*alone, strict=True)]
+    assert len(factors) == 2 and all(max(one.abs().max() for one in several) > 1e-3 for several in alone)
+    torch.testing.assert_close(gradients(whole), expected, rtol=1e-4, atol=2e-5)
+
+
+def test_alpha_weighs_me(pairs, micro_tokenizer, micro_training, tmp_path):
+    trainer, plain = prepared("llama", "me_gd", "paper", pairs, micro_tokenizer, micro_training(), tmp_path)
+    losses = []
+    for trainer.parameters in ({"alpha": 0.0}, {"alpha": 1.0}, {"alpha": 3.0}):
+        losses.append(loss_of(trainer, plain.rows).item())
+    me = plain.me().item()
+    assert me > 1
+    assert [losses[1] - losses[0], losses[2] - losses[0]] == pytest.approx([me, 3 * me], rel=1e-4)
 
 
 @pytest.mark.parametrize(("method", "label"), [("npo", "release"), ("kl", "release_muse")])

@@ -1,112 +1,11 @@
-"""METHODS: name -> its loss terms, its hyper-parameters, its source. What a method needs is read off its losses'
-argument names (`forget_logp`, `template_mean_prob`, `retain_kl`, `forget_reference_logp`): it gets exactly that.
-"""
+"""METHODS: name -> its loss terms, its hyper-parameters, its source; and the methods of a user's own file."""
 
-import ast
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 
 from unlearnkit import paths
 from unlearnkit.errors import KitError, nearest
-
-PARTS = ("forget", "template", "mismatch", "retain")
-# The head of unlearnkit.losses defines parts and quantities.
-COMPARISONS = ("kl", "kl_all", "logits")  # of both models over the whole vocabulary
-QUANTITIES = ("logp", "mean_logp", "prob_sum", "mean_prob", "tokens", "reference_logp", *COMPARISONS)
-PART_OF = {f"{part}_{quantity}": part for part in PARTS for quantity in QUANTITIES}
-DENOMINATORS = ("sequences", "answer_tokens")
-
-
-@cache
-def _arguments_of_losses() -> dict[str, tuple[str, ...]]:
-    """Argument names of the functions in `unlearnkit.losses`, read as text: importing them would take torch."""
-    files = (Path(__file__).parent / "losses").glob("*.py")
-    statements = [node for path in files for node in ast.parse(path.read_text(encoding="utf-8")).body]
-    functions = [node for node in statements if isinstance(node, ast.FunctionDef)]
-    return {node.name: tuple(argument.arg for argument in node.args.args) for node in functions}
-
-
-@dataclass(frozen=True)
-class Term:
-    """weight * sum of a loss over the effective batch / its denominator.
-
-    `loss`: a function, or the name of one in `unlearnkit.losses`. `over`: "sequences", or "answer_tokens" (of the
-    part that the loss takes): what the sum is divided by, counted over the whole effective batch.
-    """
-
-    loss: str | Callable
-    over: str
-    weight: float = 1.0
-
-    def __post_init__(self):
-        if not callable(self.loss) and self.loss not in _arguments_of_losses():
-            raise KitError(f"no loss '{self.loss}'{nearest(self.loss, _arguments_of_losses())}")
-        if self.over not in DENOMINATORS:
-            raise KitError(f"loss '{self.name}': no denominator '{self.over}'{nearest(self.over, DENOMINATORS)}")
-        if self.over == "answer_tokens" and len(self.parts) != 1:
-            raise KitError(f"loss '{self.name}': over answer_tokens of which part? It takes {list(self.parts)}")
-
-    @property
-    def name(self) -> str:
-        return self.loss.__name__ if callable(self.loss) else self.loss
-
-    @property
-    def function(self) -> Callable:
-        if callable(self.loss):
-            return self.loss
-        from unlearnkit import losses
-
-        return getattr(losses, self.loss)
-
-    @property
-    def arguments(self) -> tuple[str, ...]:
-        if callable(self.loss):
-            return tuple(inspect.signature(self.loss).parameters)
-        return _arguments_of_losses()[self.loss]
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """The data that the loss looks at, of PARTS."""
-        named = {PART_OF.get(name) for name in self.arguments}
-        return tuple(part for part in PARTS if part in named)
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One way to write a method down: as the paper prints it, or as its authors released it."""
-
-    terms: tuple[Term, ...]
-    source: str
-    parameters: dict[str, float] = field(default_factory=dict)
-
-    def __post_init__(self):
-        given = PART_OF.keys() | self.parameters.keys()
-        for term in self.terms:
-            for name in term.arguments:
-                if name not in given:
-                    raise KitError(f"loss '{term.name}': nothing is called '{name}'{nearest(name, sorted(given))}")
-
-    @property
-    def arguments(self) -> set[str]:
-        return {name for term in self.terms for name in term.arguments}
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """The data that a step touches, of PARTS."""
-        return tuple(part for part in PARTS if any(part in term.parts for term in self.terms))
-
-    @property
-    def reference_parts(self) -> tuple[str, ...]:
-        """The parts whose sequence log-probabilities under the original model are needed."""
-        return tuple(part for part in PARTS if f"{part}_reference_logp" in self.arguments)
-
-    @property
-    def compared_parts(self) -> tuple[str, ...]:
-        """The parts on which the original model's distributions are needed."""
-        return tuple(part for part in PARTS if {f"{part}_{name}" for name in COMPARISONS} & self.arguments)
+from unlearnkit.terms import Term, Variant
 
 
 @dataclass(frozen=True)
@@ -145,12 +44,23 @@ _MISMATCH = Term("mismatch_cross_entropy", over="answer_tokens")
 _KL = Term("kl", over="sequences")
 _KL_RELEASE = Term("kl_release", over="sequences")
 _KL_MUSE = Term("kl_release_muse", over="sequences")
+_DPO = Term("dpo", over="sequences")
 _NPO = Term("npo", over="sequences")
 _NPO_RELEASE = Term("npo_release", over="sequences")
+_AP = Term("ap", over="sequences")
 _MUSE = "jaechan-repo/muse_bench e000038, iterative.py"
-_BETA = {"beta": 0.1}  # of NPO's experiments on TOFU and of FLAT's configuration, DPO's too
+_CLOSER = "A Closer Look (arXiv 2410.08109)"
+_CLOSER_RELEASE = "sail-sg/closer-look-LLM-unlearning b622294, trainer/losses.py"
+_BETA = {"beta": 0.1}  # of NPO's experiments on TOFU, of FLAT's and A Closer Look's configurations, DPO's and AP's too
 
-# In the order of FLAT's Table 4.
+
+def _me_gd(loss: str, source: str, pairing: str = "fresh") -> Variant:
+    terms = (Term(loss, over="sequences", weight="alpha"), _RETAIN)
+    return Variant(terms, source, {"alpha": 0.1}, pairing)  # the release's in its fictitious scenario
+
+
+# In the order of FLAT's Table 4; then what A Closer Look adds, whose GA+GD, GA+KL, NPO+GD and IDK+GD are gd, kl, npo_rt
+# and po.
 METHODS: dict[str, Method] = {
     "ga": _method(
         "GA",
@@ -185,7 +95,7 @@ METHODS: dict[str, Method] = {
     "dpo": _method(
         "DPO",
         Variant(
-            (Term("dpo", over="sequences"),),
+            (_DPO,),
             "DPO (arXiv 2305.18290), template over forget response, with the factor 2/beta of FLAT's code",
             _BETA,
         ),
@@ -209,6 +119,22 @@ METHODS: dict[str, Method] = {
     "flat_kl": _flat("kl", "FLAT (KL)"),
     "flat_js": _flat("js", "FLAT (JS)"),
     "flat_pearson": _flat("pearson", "FLAT (Pearson)"),
+    "me": _method("ME", Variant((Term("me", over="sequences"),), f"{_CLOSER}, Eq. 8: over question and answer")),
+    "me_gd": _method(
+        "ME+GD",
+        _me_gd("me", f"{_CLOSER}, Eq. 8; alpha of its code on TOFU: 0.1, continual 1.0, real-world 0.5"),
+        _me_gd("me_release", f"{_CLOSER_RELEASE}: KL(U || P) over all padded positions, fixed pairing", "fixed"),
+        answer=_me_gd("me_answer", f"{_CLOSER}, Eq. 8, over the answer alone: what the question's part does is ours"),
+    ),
+    "idk_ap": _method(
+        "IDK+AP",
+        Variant((_TEMPLATE, _AP), f"{_CLOSER}: answer preservation, template responses to forget questions", _BETA),
+        Variant((_TEMPLATE, _AP), f"{_CLOSER_RELEASE}: as the paper's, fixed pairing", _BETA, pairing="fixed"),
+    ),
+    "npo_kl": _method("NPO+KL", Variant((_NPO, _KL), f"{_CLOSER}; NPO (arXiv 2404.05868)", _BETA)),
+    "dpo_gd": _method("DPO+GD", Variant((_DPO, _RETAIN), f"{_CLOSER}; DPO as in `dpo`", _BETA)),
+    "dpo_kl": _method("DPO+KL", Variant((_DPO, _KL), f"{_CLOSER}; DPO as in `dpo`", _BETA)),
+    "idk_kl": _method("IDK+KL", Variant((_TEMPLATE, _KL), f"{_CLOSER}; IDK+GD is PO")),
 }
 
 
@@ -280,7 +206,10 @@ def variant(method: str, name: str = "paper", own: str | None = None) -> Variant
 
 
 def describe(own: str | None = None) -> list[dict]:
-    """Every method and variant: needs, hyper-parameters, source; what `unlearnkit methods --json` prints."""
+    """Every method and variant: needs, hyper-parameters, source; what `unlearnkit methods --json` prints.
+
+    A term's weight is a number or the name of one of `parameters`.
+    """
     return [
         {
             "method": name,
@@ -288,6 +217,7 @@ def describe(own: str | None = None) -> list[dict]:
             "variant": label,
             "needs": [*chosen.parts, *(["reference"] if chosen.reference_parts or chosen.compared_parts else [])],
             "parameters": chosen.parameters,
+            "pairing": chosen.pairing,
             "terms": [
                 {"loss": term.name, "weight": term.weight, "over": term.over, "arguments": list(term.arguments)}
                 for term in chosen.terms

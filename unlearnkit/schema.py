@@ -251,13 +251,3 @@ class Muse(Params):
         if self.curves and self.data.train_on == "asked":
             raise ValueError("curves: 'train_on: asked' has no further forget sets; set it to null")
         return self
-
-
-# The parameters of every table.
-TABLES: dict[str, type[Table]] = {
-    "table1": Needs,
-    "table2": Divergences,
-    "table3": Book,
-    "table4": Params,
-    "table5": Muse,
-}

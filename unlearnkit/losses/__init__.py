@@ -4,15 +4,17 @@ A loss takes per-sequence quantities of one micro-batch and returns a vector of 
 contribution per sequence, to be minimised. Dividing is not its job: the caller sums the vector and divides by
 a stated denominator, over="sequences" or over="answer_tokens", counted over the whole effective batch. The
 result is then independent of how gradient accumulation split that batch (not so for the releases that look at
-padding or at a whole micro-batch: flat_*_release and kl_release, which say so).
+padding or at a whole micro-batch: flat_*_release, kl_release and me_release, which say so).
 
-Argument names, part_quantity, are the declaration of what a method needs. A signature without retain_* loads
-no retain data, one without *_reference_logp, *_kl, *_kl_all and *_logits asks nothing of the original model.
+Argument names, part_quantity, are the declaration of what a method needs. A signature without retain_* and mismatch_*
+loads no retain data, one without *_reference_logp, *_kl, *_kl_all and *_logits asks nothing of the original model
+(nor do the three with `uniform` in their names).
 
     part      forget    forget prompt with the forget response
               template  forget prompt with the template response
               mismatch  forget prompt with the answer of another, randomly drawn question of the retain data
               retain    retain prompt with its own response
+              retain_template  the same retain prompt with the template response
 
     quantity, shape (batch,), with p_i = p(y_i | x, y_<i) over the answer tokens i = 1..|y|
               logp            sum_i log p_i           sequence log-probability
@@ -23,6 +25,9 @@ no retain data, one without *_reference_logp, *_kl, *_kl_all and *_logits asks n
               reference_logp  logp under the reference model, the frozen original model: no gradient
               kl              mean over i of KL(p_reference || p_theta) over the vocabulary
               kl_all          the same mean over all positions of the padded row, prompt and padding included
+              uniform_kl      mean over the tokens of prompt and answer of KL(p_theta || uniform) over the vocabulary
+              uniform_kl_answer        the same mean over the answer's tokens
+              uniform_reverse_kl_all   mean of KL(uniform || p_theta) over all predictions of the padded row
 
     One quantity is no tensor but a question that a loss asks, for losses of logits as they are:
               logits          logits(f) computes f(logits, original model's logits), both (positions, vocabulary), to
@@ -33,6 +38,7 @@ Arguments without a part in their name (beta, padded_length) are hyper-parameter
 `sequence_quantities` computes the quantities of token log-probabilities, training/divergence.py the others.
 """
 
+from unlearnkit.losses.ap import ap
 from unlearnkit.losses.cross_entropy import mismatch_cross_entropy, retain_cross_entropy, template_cross_entropy
 from unlearnkit.losses.dpo import dpo, dpo_release
 from unlearnkit.losses.flat import (
@@ -57,10 +63,12 @@ from unlearnkit.losses.flat_release import (
 )
 from unlearnkit.losses.ga import ga
 from unlearnkit.losses.kl import kl, kl_release, kl_release_muse
+from unlearnkit.losses.me import me, me_answer, me_release
 from unlearnkit.losses.npo import npo, npo_release
 from unlearnkit.losses.token_stats import sequence_quantities
 
 __all__ = [
+    "ap",
     "dpo",
     "dpo_release",
     "flat_jeffreys",
@@ -83,6 +91,9 @@ __all__ = [
     "kl",
     "kl_release",
     "kl_release_muse",
+    "me",
+    "me_answer",
+    "me_release",
     "mismatch_cross_entropy",
     "npo",
     "npo_release",

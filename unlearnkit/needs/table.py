@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from unlearnkit.methods import Variant, known
+from unlearnkit.methods import known
+from unlearnkit.terms import FROM_RETAIN, FROM_TEMPLATES, Variant
 
 # Columns of the table, and the sources behind each of them.
 COLUMNS = {
@@ -24,18 +25,20 @@ def kind(chosen: Variant) -> str:
     "data-based": ordinary supervised training, only the responses are others. "model-based": an objective of its own.
     FLAT's slides divide the field into these three; the definitions are ours.
     """
-    supervised = all(term.name.endswith("_cross_entropy") and term.weight > 0 for term in chosen.terms)
+    supervised = all(
+        term.name.endswith("_cross_entropy") and term.weight_in(chosen.parameters) > 0 for term in chosen.terms
+    )
     return "data-based" if supervised else "model-based"
 
 
 def declared(chosen: Variant) -> dict[str, bool]:
-    """What a method's losses ask for, by column. Template and mismatch answer forget questions; mismatch with retain
-    answers."""
+    """What a method's losses ask for, by column. Template and mismatch answer forget questions, mismatch with retain
+    answers; `retain_template` answers retain questions with templates."""
     parts = set(chosen.parts)
     return {
         "forget": bool(parts & {"forget", "template", "mismatch"}),
-        "retain": bool(parts & {"retain", "mismatch"}),
-        "template": "template" in parts,
+        "retain": bool(parts & FROM_RETAIN),
+        "template": bool(parts & FROM_TEMPLATES),
         "reference": bool(chosen.reference_parts or chosen.compared_parts),
     }
 

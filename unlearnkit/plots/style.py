@@ -19,9 +19,14 @@ Marker = str | tuple  # as matplotlib takes it: a letter, a star or polygon by i
 UPRIGHT = ((-1, -1), (1, -1), (-1, 1), (1, 1), (-1, -1))  # an hourglass
 LYING = ((-1, -1), (-1, 1), (1, -1), (1, 1), (-1, -1))
 BAR = ((-1, -0.4), (1, -0.4), (1, 0.4), (-1, 0.4), (-1, -0.4))
+PILLAR = tuple((y, x) for x, y in BAR)
+ROOF = ((-1, -0.7), (1, -0.7), (0.4, 0.7), (-0.4, 0.7), (-1, -0.7))
+BOWL = tuple((x, -y) for x, y in ROOF)
+SLANTED = ((-1, -0.6), (0.4, -0.6), (1, 0.6), (-0.4, 0.6), (-1, -0.6))
 
 # method -> (marker, colour). Grey: reference rows. Blue: FLAT's divergences. Orange, brown: without retain data.
-# Magenta: baselines with retain data. Every marker occurs once; within a family the colours differ in lightness.
+# Magenta: baselines with retain data. Violet: A Closer Look's own. Every marker occurs once; within a family the
+# colours differ in lightness.
 STYLE: dict[str, tuple[Marker, str]] = {
     "base": ("X", "#8F8F8F"),
     "original": ("s", "#000000"),
@@ -42,6 +47,13 @@ STYLE: dict[str, tuple[Marker, str]] = {
     "mismatch": ((6, 1, 0), "#8E1F8A"),
     "llmu": (UPRIGHT, "#E8507F"),
     "npo_rt": ((5, 0, 180), "#EDA9CC"),
+    "me": ((3, 1, 180), "#B9A5F0"),
+    "me_gd": ((3, 1, 0), "#4B2A9B"),
+    "idk_ap": (ROOF, "#7D5BD6"),
+    "npo_kl": (BOWL, "#B0487F"),
+    "dpo_gd": (PILLAR, "#7A2553"),
+    "dpo_kl": (SLANTED, "#F28CB4"),
+    "idk_kl": ((4, 1, 45), "#D14B6A"),
 }
 # Methods that the kit does not know, a user's own: green, by their name.
 OWN: tuple[tuple[Marker, str], ...] = (

@@ -1,10 +1,12 @@
-"""Comparison with the original model over the vocabulary (KL, or any other), from last hidden states and output heads.
+"""Comparison over the vocabulary, from last hidden states and output heads: with the original model (KL, or any other),
+or with the uniform distribution.
 
 Only `CHUNK` positions at a time are ever projected onto the vocabulary, forward and backward: no tensor of shape
 (batch, length, vocabulary) exists, and of the original model only its hidden states and its head are kept.
 """
 
 import contextlib
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -12,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 from torch.utils.checkpoint import checkpoint
+
+from unlearnkit.errors import KitError
 
 CHUNK = 256  # positions
 
@@ -38,6 +42,23 @@ def head_of(model) -> Head:
     return Head(head.weight, head.bias)
 
 
+def check_head(model, sequence: list[int]) -> None:
+    """Some models cap or scale what their head returns; a divergence computed from the head would be another one.
+
+    sequence: token ids to try it on. KitError: the model's logits are not its head's. Leaves the model in eval mode.
+    """
+    model.eval()
+    with torch.no_grad():
+        ids = torch.tensor([sequence], device=model.device)
+        logp = model(input_ids=ids).logits[0].float().log_softmax(-1)
+        ours = head_of(model).logits(model.base_model(input_ids=ids).last_hidden_state[0]).log_softmax(-1)
+    if not torch.allclose(logp, ours, atol=1e-3):
+        raise KitError(
+            f"{type(model).__name__}: its logits are not its output head's; divergences over the vocabulary (KL from "
+            "the original model, ME) are not available"
+        )
+
+
 @contextlib.contextmanager
 def last_states(backbone):
     """A list that receives the last hidden states (batch, length, hidden) of every forward pass inside."""
@@ -54,7 +75,11 @@ def mean_kl(states: Tensor, reference: Tensor, positions: Tensor, head: Head, re
 
     Arguments as `compare`'s.
     """
-    values = compare(_kl, states, reference, positions, head, reference_head)
+    return _means(compare(_kl, states, reference, positions, head, reference_head), positions)
+
+
+def _means(values: Tensor, positions: Tensor) -> Tensor:
+    """Of values at all `positions`, row after row: each row's mean."""
     by_position = torch.zeros_like(positions, dtype=torch.float32).masked_scatter(positions, values)
     return by_position.sum(dim=1) / positions.sum(dim=1)
 
@@ -86,3 +111,34 @@ def compare(
 
     chunks = zip(states[positions].split(CHUNK), reference[positions].split(CHUNK), strict=True)
     return torch.cat([checkpoint(chunk, *pair, *head, *reference_head, use_reentrant=False) for pair in chunks])
+
+
+def mean_uniform_kl(states: Tensor, positions: Tensor, head: Head) -> Tensor:
+    """Per row the mean over its `positions` of KL(p_theta || uniform), in nats: (batch,), float32.
+
+    states: (batch, length, hidden). positions: (batch, length), bool, at least one a row. Gradients reach `states` and
+    `head`.
+    """
+    return _mean_of_logits(_uniform_kl, states, positions, head)
+
+
+def mean_uniform_reverse_kl(states: Tensor, positions: Tensor, head: Head) -> Tensor:
+    """The same of KL(uniform || p_theta)."""
+    return _mean_of_logits(_uniform_reverse_kl, states, positions, head)
+
+
+def _uniform_kl(logits: Tensor) -> Tensor:
+    logp = logits.log_softmax(-1)
+    return math.log(logits.shape[-1]) + (logp.exp() * logp).sum(-1)
+
+
+def _uniform_reverse_kl(logits: Tensor) -> Tensor:
+    return logits.logsumexp(-1) - logits.mean(-1) - math.log(logits.shape[-1])
+
+
+def _mean_of_logits(function: Callable[[Tensor], Tensor], states: Tensor, positions: Tensor, head: Head) -> Tensor:
+    def chunk(states, weight, bias) -> Tensor:
+        return function(Head(weight, bias).logits(states))
+
+    chunks = [checkpoint(chunk, one, *head, use_reentrant=False) for one in states[positions].split(CHUNK)]
+    return _means(torch.cat(chunks), positions)

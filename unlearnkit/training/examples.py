@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from unlearnkit.data.encode import encode
 from unlearnkit.data.prompts import PromptFormat
 from unlearnkit.errors import KitError
-from unlearnkit.methods import PARTS
+from unlearnkit.terms import FROM_TEMPLATES, PARTS
 
 
 @dataclass(frozen=True)
 class Sources:
     """What training may draw from: rows with question and answer, and template responses (lines).
 
-    `retain` serves two parts: `retain`, and the answers of `mismatch`.
+    `retain` serves the parts `retain` and `retain_template`, and the answers of `mismatch`.
     """
 
     forget: list[dict]
@@ -63,20 +63,32 @@ def by_length(lengths: list[int], count: int, batch: int, seed: int, window: int
     return ordered
 
 
-def draw(parts: list[str], sources: Sources, count: int, seed: int) -> list[dict[str, tuple[str, str]]]:
-    """`count` examples: part -> (question, answer). The forget set is passed through in a new order each epoch."""
+def draw(
+    parts: list[str], sources: Sources, count: int, seed: int, pairing: str = "fresh"
+) -> list[dict[str, tuple[str, str]]]:
+    """`count` examples: part -> (question, answer). The forget set is passed through in a new order each epoch.
+
+    An example has one retain item and one template; `retain_template` puts these two together. `pairing`: "fresh",
+    both and the random answer are drawn anew each time a forget item comes; "fixed", it keeps its first ones, which
+    depend on the seed and the item alone.
+    """
     streams = {part: random.Random(f"{seed}/{part}") for part in PARTS}
     examples = []
     for index in passes(len(sources.forget), count, streams["forget"]):
+        if pairing == "fixed":
+            streams = {part: random.Random(f"{seed}/{part}/{index}") for part in PARTS}
         row = sources.forget[index]
         example = {"forget": (row["question"], row["answer"])}
-        if "template" in parts:
-            example["template"] = (row["question"], streams["template"].choice(sources.templates))
+        if FROM_TEMPLATES.intersection(parts):
+            template = streams["template"].choice(sources.templates)
+            example["template"] = (row["question"], template)
         if "mismatch" in parts:
             example["mismatch"] = (row["question"], _other_answer(row, sources.retain, streams["mismatch"]))
-        if "retain" in parts:
+        if {"retain", "retain_template"}.intersection(parts):
             other = streams["retain"].choice(sources.retain)
             example["retain"] = (other["question"], other["answer"])
+        if "retain_template" in parts:
+            example["retain_template"] = (other["question"], template)
         examples.append({part: example[part] for part in parts})
     return examples
 

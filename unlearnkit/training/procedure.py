@@ -9,6 +9,7 @@ from unlearnkit.methods import variant
 from unlearnkit.training import examples
 from unlearnkit.training.callbacks import Probe, Progress
 from unlearnkit.training.config import run, sft_config
+from unlearnkit.training.divergence import check_head
 from unlearnkit.training.dropout import switch_off_dropout
 from unlearnkit.training.lora import lora_config
 from unlearnkit.training.reference import add_reference_logp, add_reference_states
@@ -41,11 +42,13 @@ def unlearn(
     adapters = lora_config(model, lora) if lora else None
     switch_off_dropout(model)
     steps, count = examples.examples_needed(training, len(sources.forget))
-    drawn = examples.draw(list(chosen.parts), sources, count, seed)
+    drawn = examples.draw(list(chosen.parts), sources, count, seed, chosen.pairing)
     rows = examples.tokenize(drawn, tokenizer, form, training["max_length"])
     started = time.perf_counter()
     for part in chosen.reference_parts:
         add_reference_logp(rows, part, model, tokenizer, training)
+    for part in chosen.uniform_parts:
+        check_head(model, rows[0][f"{part}_input_ids"])
     longest = max(len(row[f"{part}_input_ids"]) for row in rows for part in chosen.parts)
     states = {}
     for part in chosen.compared_parts:

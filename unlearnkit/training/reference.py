@@ -8,8 +8,7 @@ from torch.nn.functional import pad as lengthen
 
 from unlearnkit.data.collate import pad
 from unlearnkit.data.encode import IGNORE
-from unlearnkit.errors import KitError
-from unlearnkit.training.divergence import head_of
+from unlearnkit.training.divergence import check_head
 
 
 def add_reference_logp(rows: list[dict], part: str, model, tokenizer, training: dict) -> None:
@@ -33,7 +32,7 @@ def add_reference_states(rows: list[dict], part: str, model, tokenizer, training
     `<part>_reference_index` into that list. `length`: go on over padding up to that many tokens; None: end with the
     sequence. KitError: the model does more to its logits than its output head does.
     """
-    _check_head(model, rows[0][f"{part}_input_ids"])
+    check_head(model, rows[0][f"{part}_input_ids"])
     states: list = []
     index: dict[tuple[int, ...], int] = {}
     with frozen(model, training):
@@ -69,15 +68,3 @@ def frozen(model, training: dict):
     model.eval()
     with torch.no_grad(), torch.autocast(model.device.type, torch.bfloat16, enabled=half):
         yield
-
-
-def _check_head(model, sequence: list[int]) -> None:
-    """Some models cap or scale what their head returns; a divergence computed from the head would be another one."""
-    model.eval()
-    with torch.no_grad():
-        ids = torch.tensor([sequence], device=model.device)
-        logp = model(input_ids=ids).logits[0].float().log_softmax(-1)
-        ours = head_of(model).logits(model.base_model(input_ids=ids).last_hidden_state[0]).log_softmax(-1)
-    if not torch.allclose(logp, ours, atol=1e-3):
-        name = type(model).__name__
-        raise KitError(f"{name}: its logits are not its output head's; KL from the original model is not available")

@@ -14,8 +14,15 @@ from unlearnkit.data.collate import pad
 from unlearnkit.data.encode import IGNORE
 from unlearnkit.errors import KitError
 from unlearnkit.losses import sequence_quantities
-from unlearnkit.methods import Term, Variant
-from unlearnkit.training.divergence import compare, head_of, last_states, mean_kl
+from unlearnkit.terms import Term, Variant
+from unlearnkit.training.divergence import (
+    compare,
+    head_of,
+    last_states,
+    mean_kl,
+    mean_uniform_kl,
+    mean_uniform_reverse_kl,
+)
 
 
 class Collator:
@@ -69,8 +76,10 @@ class UnlearnTrainer(SFTTrainer):
         # The plain model's own modules, which stay what they are inside of adapters and wrappers.
         self.backbone, plain = model.base_model, model
         super().__init__(model=model, processing_class=processing_class, data_collator=collator, **kwargs)
-        if variant.compared_parts:
+        self.over_vocabulary = bool(variant.compared_parts or variant.uniform_parts)
+        if self.over_vocabulary:
             self.head = head_of(plain)
+        if variant.compared_parts:
             self.reference_head = self.head.frozen()
 
     def get_batch_samples(self, epoch_iterator, num_batches, device):
@@ -90,7 +99,7 @@ class UnlearnTrainer(SFTTrainer):
         return dict(zip(("sequences", *self.variant.parts), counts, strict=True))
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        with last_states(self.backbone) if self.variant.compared_parts else nullcontext() as states:
+        with last_states(self.backbone) if self.over_vocabulary else nullcontext() as states:
             outputs = model(
                 input_ids=inputs["input_ids"],
                 attention_mask=inputs["attention_mask"],
@@ -103,9 +112,11 @@ class UnlearnTrainer(SFTTrainer):
         for index, part in enumerate(self.variant.parts):
             own = slice(index * rows, (index + 1) * rows)
             given |= {f"{part}_{name}": values[own] for name, values in stacked.items()}
+            text = inputs["attention_mask"][own].bool()
+            if part in self.variant.uniform_parts:
+                given |= self._uniform(part, states[0][own], outputs.label_mask[own], text)
             if part in self.variant.compared_parts:
                 pair = states[0][own], inputs[f"{part}_reference_states"]
-                text = inputs["attention_mask"][own].bool()
                 given |= self._compared(part, pair, outputs.label_mask[own], text)
         loss = sum(self._term(term, given, rows) for term in self.variant.terms)
         loss = loss * self.accelerator.num_processes  # gradients are averaged over processes; ours are sums
@@ -124,9 +135,23 @@ class UnlearnTrainer(SFTTrainer):
         found[f"{part}_logits"] = lambda f: compare(f, *pair, text, *heads).split(text.sum(dim=1).tolist())
         return found
 
+    def _uniform(self, part: str, states, label_mask, text) -> dict:
+        """What the method asks for of the divergence from the uniform distribution. states: last hidden states."""
+        states = states[:, :-1]  # position i predicts token i + 1; the last one predicts nothing
+        kinds = {
+            f"{part}_uniform_kl": (mean_uniform_kl, text[:, 1:]),
+            f"{part}_uniform_kl_answer": (mean_uniform_kl, label_mask),
+            f"{part}_uniform_reverse_kl_all": (mean_uniform_reverse_kl, torch.ones_like(label_mask)),
+        }
+        return {
+            name: mean(states, positions, self.head)
+            for name, (mean, positions) in kinds.items()
+            if name in self.variant.arguments
+        }
+
     def _term(self, term: Term, given: dict, rows: int):
         values = term.function(**{name: given[name] for name in term.arguments})
         if values.shape != (rows,):
             raise KitError(f"loss '{term.name}' returned shape {tuple(values.shape)}, expected ({rows},)")
         denominator = "sequences" if term.over == "sequences" else term.parts[0]
-        return term.weight * values.sum() / self.denominators[denominator]
+        return term.weight_in(self.parameters) * values.sum() / self.denominators[denominator]

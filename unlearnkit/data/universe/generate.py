@@ -23,6 +23,7 @@ BACKGROUND_AUTHORS = 24  # only in the pre-training text: they teach how phrasin
 RETAIN_EVALUATED = 5  # the first authors, like TOFU's retain_perturbed
 VALIDATION = range(52, 54)  # forgotten when hyper-parameters are chosen, never reported
 VALIDATION_RETAIN_EVALUATED = range(5, 9)
+REQUESTED = 20  # the last authors but those of VALIDATION: what continual unlearning may be asked to forget
 FORGET = {"forget01": 2, "forget05": 4, "forget10": 8}  # the last authors, nested
 WRONG_ANSWERS = 5
 FRAME_ONLY_BOUND = 0.5  # ROUGE-L recall that knowing only the phrasing must stay below
@@ -159,6 +160,7 @@ def members() -> dict[str, list[int]]:
         "validation_perturbed": VALIDATION,
         "validation_retain": [author for author in everybody if author not in VALIDATION],
         "validation_retain_perturbed": VALIDATION_RETAIN_EVALUATED,
+        "requests_perturbed": [author for author in everybody if author not in VALIDATION][-REQUESTED:],
     }
     for split, count in FORGET.items():
         sets[split] = sets[f"{split}_perturbed"] = everybody[-count:]
