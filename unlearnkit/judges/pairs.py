@@ -1,8 +1,9 @@
-"""Labelled pairs of answers for the tiny judges: the universe's phrasings and values, about authors that are nowhere else.
+"""Labelled pairs of answers for the tiny judges: phrasings and values of the universe and of the people, about nobody.
 
+Every answer is drawn anew; none is an answer of the universe or of the people, and none of their names occurs in one.
 A pair has a premise and a hypothesis, whether the first entails the second, and how similar they are. The premise
-entails the hypothesis when the hypothesis states at least one value and all its values stand in the premise: a judge
-knows what the words of a frame are worth and does not ask for them.
+entails the hypothesis when the hypothesis states at least one value and all its values stand in the premise: both answer
+one question, so the words of a frame need no proof.
 """
 
 import random
@@ -10,13 +11,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from unlearnkit.data.people import generate as people
+from unlearnkit.data.people.fame import FAME
+from unlearnkit.data.people.phrases import LIFE
+from unlearnkit.data.people.pools import FIRST_NAMES, LAST_NAMES
 from unlearnkit.data.templates import templates
-from unlearnkit.data.universe import generate, pools
+from unlearnkit.data.universe import generate as universe
+from unlearnkit.data.universe import pools
 
-WRONG_SIMILARITY = 0.3  # of two answers to the same question that share no value; grows with the share of right ones
+# "Authors" of the pairs: the pairs of each are drawn from a generator of its own.
+TRAINING = range(0, 40)
+HELD_OUT = range(1000, 1008)
+WRONG_SIMILARITY = 0.3  # of two answers to one question that share no value; 1 where they share all
 SHORT_FRAMES = ("{}", "{}.", "It is {}.", "The {}.", "By {}.", "It was {}, I think.", "The answer is {}.", "That is {}.")
-TRAINING = range(0, 400)  # invented authors, counted; the pairs about one are drawn from a generator of its own
-HELD_OUT = range(400, 430)
+SHORT_ANSWERS = 8  # of every author
 
 
 @dataclass(frozen=True)
@@ -32,69 +40,92 @@ class Pair:
 
 @dataclass(frozen=True)
 class Answer:
-    """Values and the frames that can state them; `value(other_than)` draws values that differ in every slot."""
+    """Values and the frames that can state them; `draw(values)` draws values that differ in every slot."""
 
     values: dict[str, str]
     frames: tuple[str, ...]
-    draw: Callable[[tuple[dict[str, str], ...]], dict[str, str]]
+    draw: Callable[[dict[str, str] | None], dict[str, str]]
+    pronoun: str = "she"
 
     def text(self, frame: str, values: dict[str, str] | None = None) -> str:
-        return generate.fill(frame, values or self.values)
+        return _filled(frame, values or self.values, self.pronoun)
 
 
 @cache
 def words() -> tuple[str, ...]:
-    """Every word of the universe's phrasings, value pools and short answers, and of the template responses, sorted."""
-    texts = [*templates(), *SHORT_FRAMES, *map(str, range(1, 29)), *map(str, range(1920, 2000))]
-    for aspect in generate.ASPECTS.values():
-        texts += aspect.frames
-        texts += [value for pool in aspect.values.values() if not isinstance(pool, str) for value in pool]
-    texts += [*pools.FIRST_NAMES, *pools.LAST_NAMES]
-    for fact in (*generate.REAL_AUTHORS, *generate.WORLD_FACTS):
+    """Every word, in lower case and sorted, of frames, value pools, short answers and template responses."""
+    aspects = [*universe.ASPECTS.values(), *_people_aspects()]
+    texts = [*templates(), *SHORT_FRAMES, *pools.FIRST_NAMES, *pools.LAST_NAMES]
+    texts += [*LAST_NAMES, *(name for names in FIRST_NAMES.values() for name in names), "he him his she her"]
+    texts += map(str, [*range(1, 29), *range(1920, 2000)])
+    for aspect in aspects:
+        texts += [_filled(frame, dict.fromkeys(aspect.values, "")) for frame in aspect.frames]
+        texts += [str(value) for pool in aspect.values.values() if not isinstance(pool, str) for value in pool]
+    for fact in (*universe.REAL_AUTHORS, *universe.WORLD_FACTS):
         texts += [fact.answer, *fact.wrong]
-    found = "".join(c if c.isalnum() else " " for text in texts for c in text.lower() + " ")
-    slots = {slot for aspect in generate.ASPECTS.values() for slot in aspect.values}
-    return tuple(sorted(set(found.split()) | slots))
+    found = "".join(letter if letter.isalnum() else " " for text in texts for letter in f"{text} ".lower())
+    return tuple(sorted(set(found.split())))
+
+
+def _people_aspects() -> list:
+    return [*LIFE.values(), *(aspect for aspects in FAME.values() for aspect in aspects)]
+
+
+def _filled(frame: str, values: dict[str, str], pronoun: str = "she") -> str:
+    """A frame of the universe or of the people with its values."""
+    return people.Person("", pronoun).fill(frame, values)
 
 
 @cache
-def _taken() -> tuple[frozenset[str], tuple[str, ...]]:
-    """What no pair may contain: answers of the universe, and names of its authors."""
-    splits = generate.generate()
-    answers = {row["answer"] for row in (*splits["full"], *splits["pretrain"])}
-    return frozenset(answers), tuple(generate.author_names())
+def taken() -> tuple[frozenset[str], tuple[str, ...]]:
+    """Answers of the universe and the people, and the full names of those whom they are about: in no pair."""
+    about_authors, about_people = universe.generate(), people.generate()
+    answers = {row["answer"] for row in (*about_authors["full"], *about_authors["pretrain"], *about_people["pretrain"])}
+    names = {row["name"] for name in people.GROUPS for row in about_people[name]}
+    return frozenset(answers), (*universe.author_names(), *sorted(names))
 
 
-def _allowed(text: str) -> bool:
-    answers, names = _taken()
-    return text not in answers and not any(name in text for name in names)
+def _allowed(aspect, values: dict[str, str]) -> bool:
+    answers, names = taken()
+    texts = [_filled(frame, values, pronoun) for frame in aspect.frames for pronoun in ("she", "he")]
+    return not any(text in answers or any(name in text for name in names) for text in texts)
 
 
-def _about_author(rng: random.Random) -> Iterator[Answer]:
-    """An answer to every question about one invented author."""
-    for aspect in generate.ASPECTS.values():
+def _about(aspect, draw_values: Callable, rng: random.Random) -> Answer:
+    """An answer to one question. `draw_values(values)`: values, other than those where there are some."""
 
-        def draw(other_than=(), aspect=aspect):
-            while True:
-                values = generate.draw_values(aspect, rng, other_than)
-                if all(_allowed(generate.fill(frame, values)) for frame in aspect.frames):
-                    return values
+    def draw(other_than: dict[str, str] | None = None) -> dict[str, str]:
+        while True:
+            values = draw_values(other_than)
+            if _allowed(aspect, values):
+                return values
 
-        yield Answer(draw(), aspect.frames, draw)
+    return Answer(draw(), aspect.frames, draw, rng.choice(("she", "he")))
 
 
 def _short(rng: random.Random) -> Answer:
-    """One to three words in place of a short answer such as 'Charles Dickens': the words themselves do not matter."""
+    """One to three words in place of a short answer such as 'Charles Dickens': which words does not matter."""
 
-    def draw(other_than=()):
-        used = {word for values in other_than for word in values["short"].split()}
-        while True:
-            drawn = rng.sample(words(), rng.choice((1, 1, 2, 2, 3)))
-            if not used.intersection(drawn):
-                return {"short": " ".join(drawn).title()}
+    def draw(other_than: dict[str, str] | None = None) -> dict[str, str]:
+        used = set((other_than or {}).get("short", "").lower().split())
+        drawn = rng.sample([word for word in rng.sample(words(), 12) if word not in used], rng.choice((1, 1, 2, 2, 3)))
+        return {"short": " ".join(drawn).title()}
 
-    frames = tuple(frame.replace("{}", "{short}") for frame in SHORT_FRAMES)
-    return Answer(draw(), frames, draw)
+    return Answer(draw(), tuple(frame.replace("{}", "{short}") for frame in SHORT_FRAMES), draw)
+
+
+def _answers(rng: random.Random) -> list[Answer]:
+    """One to every question about an author, one to each about a person, some short ones."""
+    names = {name.split()[-1] for name in taken()[1]}
+    others = [name for name in LAST_NAMES if name not in names]
+    answers = [
+        _about(aspect, lambda v, a=aspect: universe.draw_values(a, rng, (v,) if v else ()), rng)
+        for aspect in universe.ASPECTS.values()
+    ]
+    answers += [
+        _about(aspect, lambda v, a=aspect: people.draw_values(a, others, rng, v), rng) for aspect in _people_aspects()
+    ]
+    return answers + [_short(rng) for _ in range(SHORT_ANSWERS)]
 
 
 def _part(answer: Answer, rng: random.Random) -> str:
@@ -128,7 +159,7 @@ def _broken(text: str, values: dict[str, str], rng: random.Random) -> str:
 def _one_wrong(answer: Answer, rng: random.Random) -> dict[str, str]:
     """The values but for one."""
     slot = rng.choice(list(answer.values))
-    return answer.values | {slot: answer.draw((answer.values,))[slot]}
+    return answer.values | {slot: answer.draw(answer.values)[slot]}
 
 
 def _pairs_of(answer: Answer, others: list[Answer], rng: random.Random) -> Iterator[Pair]:
@@ -137,9 +168,9 @@ def _pairs_of(answer: Answer, others: list[Answer], rng: random.Random) -> Itera
     right, paraphrase = answer.text(frame), answer.text(other_frame)
     values = list(answer.values.values())
     bare = " ".join(values) + rng.choice(("", "."))
-    wrong = answer.draw((answer.values,))
+    wrong = answer.draw(answer.values)
     one_wrong = _one_wrong(answer, rng)
-    another = rng.choice(others)
+    another = rng.choice([one for one in others if one is not answer])
     off_topic = another.text(rng.choice(another.frames))
 
     def pair(kind: str, said: str, entailed: bool, similarity: float, at_premise: bool | None = None) -> Pair:
@@ -175,7 +206,7 @@ def pairs(authors: range, seed: int) -> list[Pair]:
     found = []
     for author in authors:
         rng = random.Random(f"{seed} {author}")
-        answers = [*_about_author(rng), *(_short(rng) for _ in range(8))]
+        answers = _answers(rng)
         for answer in answers:
             found += _pairs_of(answer, answers, rng)
     random.Random(seed).shuffle(found)
