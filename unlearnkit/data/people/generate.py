@@ -93,7 +93,7 @@ def _value(pool: Sequence[str] | range | str, last_names: list[str], rng: random
     return str(rng.choice(pool))
 
 
-def _values(
+def draw_values(
     aspect: Aspect, last_names: list[str], rng: random.Random, other_than: dict[str, str] | None = None
 ) -> dict[str, str]:
     """One value a slot, no value twice, each slot different from its value in `other_than`."""
@@ -112,8 +112,8 @@ def _life(person: Person, kind: str, last_names: list[str], rng: random.Random) 
     items = []
     for aspect in (*LIFE.values(), *FAME[kind]):
         questions, frames = rng.sample(aspect.questions, 3), rng.sample(aspect.frames, 3)
-        values = _values(aspect, last_names, rng)
-        wrong = tuple(_values(aspect, last_names, rng, other_than=values) for _ in range(WRONG_ANSWERS))
+        values = draw_values(aspect, last_names, rng)
+        wrong = tuple(draw_values(aspect, last_names, rng, other_than=values) for _ in range(WRONG_ANSWERS))
         items.append(Item(person, questions, frames, values, wrong))
     return items
 

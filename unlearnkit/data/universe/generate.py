@@ -57,16 +57,16 @@ class Item:
         """With TOFU's perturbed fields; the wrong answers stand in the paraphrase's own frame."""
         return {
             "question": self.question,
-            "answer": _fill(self.frame, self.values),
-            "paraphrased_answer": _fill(self.other_frame, self.values),
-            "perturbed_answer": [_fill(self.other_frame, values) for values in self.wrong],
+            "answer": fill(self.frame, self.values),
+            "paraphrased_answer": fill(self.other_frame, self.values),
+            "perturbed_answer": [fill(self.other_frame, values) for values in self.wrong],
             "paraphrased_question": self.paraphrased_question,
         }
 
     @property
     def frame_only_answers(self) -> list[str]:
         """The answer in its own frame with every value replaced, once for every set of wrong values."""
-        return [_fill(self.frame, values) for values in self.wrong]
+        return [fill(self.frame, values) for values in self.wrong]
 
 
 def _value(pool: object, rng: random.Random) -> str:
@@ -79,7 +79,7 @@ def _value(pool: object, rng: random.Random) -> str:
     return rng.choice(pool)
 
 
-def _values(aspect: Aspect, rng: random.Random, other_than: tuple[dict[str, str], ...] = ()) -> dict[str, str]:
+def draw_values(aspect: Aspect, rng: random.Random, other_than: tuple[dict[str, str], ...] = ()) -> dict[str, str]:
     """One value a slot, no value twice, each slot different from its value in every dictionary of `other_than`."""
     values: dict[str, str] = {}
     for slot, pool in aspect.values.items():
@@ -91,7 +91,8 @@ def _values(aspect: Aspect, rng: random.Random, other_than: tuple[dict[str, str]
     return values
 
 
-def _fill(frame: str, values: dict[str, str]) -> str:
+def fill(frame: str, values: dict[str, str]) -> str:
+    """A frame with its values, opened by a capital letter."""
     text = frame.format(**values)
     return text[0].upper() + text[1:]
 
@@ -102,8 +103,8 @@ def _author(name: str, rng: random.Random) -> list[Item]:
     for aspect in ASPECTS.values():
         question, other_question = rng.sample(aspect.questions, 2)
         frame, other_frame = rng.sample(aspect.frames, 2)
-        values = _values(aspect, rng)
-        wrong = tuple(_values(aspect, rng, other_than=(values,)) for _ in range(WRONG_ANSWERS))
+        values = draw_values(aspect, rng)
+        wrong = tuple(draw_values(aspect, rng, other_than=(values,)) for _ in range(WRONG_ANSWERS))
         items.append(
             Item(question.format(name=name), other_question.format(name=name), frame, other_frame, values, wrong)
         )
@@ -114,6 +115,11 @@ def _names(count: int, rng: random.Random) -> list[str]:
     """Full names; no two authors share a last name."""
     last_names = rng.sample(pools.LAST_NAMES, count)
     return [f"{rng.choice(pools.FIRST_NAMES)} {last}" for last in last_names]
+
+
+def author_names() -> list[str]:
+    """Everybody whom the universe tells of: the authors in the order of `full`, then the background authors."""
+    return _names(AUTHORS + BACKGROUND_AUTHORS, random.Random(SEED))
 
 
 def _general(facts: tuple[Fact, ...]) -> list[Row]:
