@@ -18,6 +18,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     ("schema_training",),
     ("schema",),
+    ("schema_closer_look",),
     ("params", "hub"),
     ("data",),
     ("losses",),
@@ -27,6 +28,8 @@ LAYERS = (
     ("checks",),
     ("planned",),
     ("plan", "grid", "runs", "sampling"),
+    ("checkpoints",),
+    ("unlearning",),
     ("stages",),
     ("engines",),
     ("tables", "plots", "claims", "progress", "rescore", "select"),

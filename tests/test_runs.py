@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from unlearnkit import params, paths, plan, runs, stages
+from unlearnkit import checkpoints, params, paths, plan, runs, stages
 from unlearnkit.errors import KitError
 from unlearnkit.planned import Run
 
@@ -90,8 +90,8 @@ def run_of(row_plan, name: str) -> Run:
 def few_rows(quiet):
     """Six rows of every set: enough to see whether bytes differ."""
     with pytest.MonkeyPatch.context() as patch:
-        load = stages._load
-        patch.setattr(stages, "_load", lambda spec, name: load(spec, name)[:6])
+        load = checkpoints.load_rows
+        patch.setattr(checkpoints, "load_rows", lambda spec, name: load(spec, name)[:6])
         yield
 
 
@@ -120,7 +120,7 @@ def without_row(uninterrupted: Path, local: Path, row: Run) -> Path:
 POINTS = {
     "before the trainer's first checkpoint": ("report", 1),
     "while unlearning": ("report", 3),
-    "after training, before the checkpoint": ("_save", None),
+    "after training, before the checkpoint": ("save", None),
     "after the checkpoint, before the samples": ("write_samples", None),
     "after the samples, before the manifest": ("write_manifest", None),
 }
@@ -138,7 +138,7 @@ def test_an_interrupted_row_ends_in_the_same_bytes(point, row_plan, uninterrupte
 
     with monkeypatch.context() as patch:
         if where != "report":
-            patch.setattr(stages if where == "_save" else runs, where, interrupt)
+            patch.setattr(checkpoints if where == "save" else runs, where, interrupt)
         with pytest.raises(Interrupted):
             stages.execute(row, report)
     assert not runs.is_complete(row)
@@ -160,12 +160,12 @@ def test_an_interrupted_row_ends_in_the_same_bytes(point, row_plan, uninterrupte
     assert not any(name.startswith("trainer/") or name.endswith(".partial") for name in manifest["files"])
 
 
-@pytest.mark.parametrize("where", ["_save", "write_manifest"])
+@pytest.mark.parametrize("where", ["save", "write_manifest"])
 def test_interrupted_models_end_in_the_same_bytes(where, row_plan, uninterrupted, local, monkeypatch):
     for name, kind in (("base model", "base_model"), ("original model", "finetuned")):
         run = run_of(row_plan, name)
         with monkeypatch.context() as patch:
-            patch.setattr(stages if where == "_save" else runs, where, interrupt)
+            patch.setattr(checkpoints if where == "save" else runs, where, interrupt)
             with pytest.raises(Interrupted):
                 stages.execute(run, silent)
         assert not runs.is_complete(run)
@@ -228,9 +228,9 @@ def test_a_full_disk_leaves_no_checkpoint(tmp_path, monkeypatch):
         (folder / "model.safetensors").write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(stages.models, "save", half)
+    monkeypatch.setattr(checkpoints.models, "save", half)
     with pytest.raises(OSError, match="No space left"):
-        stages._save(None, None, tmp_path)
+        checkpoints.save(None, None, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -353,12 +353,12 @@ def test_a_killed_process_frees_its_run(local):
 
 TRAINER = """
 import json, os, sys
-from unlearnkit import stages
+from unlearnkit import checkpoints, stages
 from unlearnkit.planned import Run
 
 stages.quieten()
-load = stages._load
-stages._load = lambda spec, name: load(spec, name)[:6]
+load = checkpoints.load_rows
+checkpoints.load_rows = lambda spec, name: load(spec, name)[:6]
 
 def report(stage, done, total):
     print(stage, run.kind, done)

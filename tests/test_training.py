@@ -214,20 +214,20 @@ def test_one_forward_pass_a_step(method, stacked, memorised, micro_tokenizer, mi
 def test_only_what_a_method_needs_is_loaded(
     method, loaded, draws_templates, micro_params, micro_model, micro_tokenizer, tmp_path, monkeypatch
 ):
-    from unlearnkit import params, plan, stages
+    from unlearnkit import params, plan, unlearning
 
     planned = plan.make(params.parse(micro_params(), "micro"), "micro")
     row = next(row for row in planned.rows if row.method == method)
     names, drawn = [], []
-    load, templates = stages.tofu.load, stages.templates
+    load, templates = unlearning.tofu.load, unlearning.templates
 
     def noted(source, name, *more):
         names.append(name)
         return load(source, name, *more)
 
-    monkeypatch.setattr(stages.tofu, "load", noted)
-    monkeypatch.setattr(stages, "templates", lambda *source: drawn.append(source) or templates(*source))
-    stages._unlearn(
+    monkeypatch.setattr(unlearning.tofu, "load", noted)
+    monkeypatch.setattr(unlearning, "templates", lambda *source: drawn.append(source) or templates(*source))
+    unlearning.unlearn(
         micro_model(), micro_tokenizer, planned.runs[row.draws[0].run], tmp_path, lambda stage, done, total: None
     )
     assert names == loaded

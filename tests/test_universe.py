@@ -11,6 +11,7 @@ from unlearnkit.data.universe import generate as universe
 from unlearnkit.metrics.tofu import rouge_l_recall
 
 SPLITS = {
+    "requests_perturbed": 400,
     "full": 1280,
     "forget01": 40,
     "forget05": 80,

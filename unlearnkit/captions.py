@@ -22,7 +22,7 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
         lines.append("FQ's p, its k and the p by author belong together: those of the seed with the (lower) median p.")
         lines.append("A seed covers the fine-tuning of original and retain model and the unlearning, not pre-training.")
     for base_model in plan.params.base_models:
-        seen = facts_seen(plan, base_model)
+        seen = facts_seen(plan, base_model, data.forget_split)
         if seen:
             lines.append(f"The base model {base_model} met in pre-training {seen}.")
     if plan.params.unlearn.default == "selected":
@@ -58,13 +58,13 @@ def unpinned(plan: Plan) -> list[str]:
     return [one.id for one in hub.named(plan.params) if one.revision is None]
 
 
-def facts_seen(plan: Plan, base_model: str) -> str | None:
+def facts_seen(plan: Plan, base_model: str, forget_split: str) -> str | None:
     """How many evaluated questions the base model met in pre-training; None where nobody knows."""
     scratch = plan.params.base_models[base_model].scratch
     if scratch is None:
         return None
     seen = {row["question"] for row in plan.data.load(scratch.pretrain_split)}
-    names = tofu.splits(plan.params.data.forget_split)
+    names = tofu.splits(forget_split)
     parts = []
     for label, name in (
         ("real authors", "real_authors_perturbed"),

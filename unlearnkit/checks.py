@@ -30,18 +30,17 @@ def check(content: Params, where: str) -> None:
     with at(where):
         _check_data(content)
         for name, base_model in content.base_models.items():
-            check_base_model(f"base_models.{name}", base_model, _fingerprint(content.data))
+            check_base_model(f"base_models.{name}", base_model, fingerprint_of(content.data))
         check_rows(content, REFERENCE_ROWS, NEEDED_ROWS)
 
 
 def check_models(content: Needs, where: str) -> None:
     """The same for a table that has base models and no rows of its own. KitError: the first mistake."""
     with at(where):
-        with at("data.source"):
-            tofu.folder(content.data.source)
-        _check_forget_split("data", content.data.forget_split, content.data)
+        check_tofu(content.data)
+        check_forget_split("data.forget_split", content.data.forget_split, content.data)
         for name, base_model in content.base_models.items():
-            check_base_model(f"base_models.{name}", base_model, _fingerprint(content.data))
+            check_base_model(f"base_models.{name}", base_model, fingerprint_of(content.data))
         with at("own_methods"):
             methods.known(content.own_methods)
 
@@ -56,19 +55,24 @@ def parameters(method: str, variant: str, given: dict[str, float], own_methods: 
     return own | given
 
 
-def _check_data(content: Params) -> None:
-    data, selection = content.data, content.selection
+def check_tofu(data: Data) -> None:
+    """KitError: the first mistake in where TOFU's sets come from."""
     with at("data.source"):
         tofu.folder(data.source)
     if data.retain_authors is not None:
         with at("data.retain_authors"):
             tofu.fingerprint(data.source, "full", data.revision, data.retain_authors)
-    _check_forget_split("data", data.forget_split, data)
+
+
+def _check_data(content: Params) -> None:
+    data, selection = content.data, content.selection
+    check_tofu(data)
+    check_forget_split("data.forget_split", data.forget_split, data)
     if selection is None:
         if content.unlearn.selected:
             raise KitError("unlearn.selected is given but selection is null")
         return
-    _check_forget_split("selection", selection.forget_split, data)
+    check_forget_split("selection.forget_split", selection.forget_split, data)
     if tofu.shares_authors(data.source, selection.forget_split, data.forget_split):
         raise KitError(
             f"selection.forget_split: '{selection.forget_split}' shares authors with data.forget_split "
@@ -76,14 +80,16 @@ def _check_data(content: Params) -> None:
         )
 
 
-def _check_forget_split(section: str, forget_split: str, data: Data) -> None:
-    with at(f"{section}.forget_split"):
+def check_forget_split(key: str, forget_split: str, data: Data) -> None:
+    """KitError, under this key: no such split, or the source lacks one of its sets."""
+    with at(key):
         names = tofu.splits(forget_split)
         for name in (names.forget, names.forget_perturbed, names.retain, names.retain_perturbed):
             tofu.fingerprint(data.source, name, data.revision, data.retain_authors)
 
 
-def _fingerprint(data: Data) -> Callable[[str], str]:
+def fingerprint_of(data: Data) -> Callable[[str], str]:
+    """What `check_base_model` asks of TOFU's sets."""
     return lambda name: tofu.fingerprint(data.source, name, data.revision, data.retain_authors)
 
 
@@ -95,14 +101,19 @@ def check_base_model(key: str, base_model: BaseModelParams, fingerprint: Callabl
         raise KitError(f"{key}.retain_log: there is no file {base_model.retain_log}")
     scratch = base_model.scratch
     if scratch is None:
-        if not Path(base_model.source).is_dir() and not re.fullmatch(HUB_ID, base_model.source):
-            raise KitError(f"{key}.source: '{base_model.source}' is neither a folder nor a hub id")
+        check_model_source(f"{key}.source", base_model.source)
         return
     with at(f"{key}.scratch.pretrain_split"):
         fingerprint(scratch.pretrain_split)
     if scratch.finetune_mix:
         with at(f"{key}.scratch.finetune_mix"):
             fingerprint(scratch.finetune_mix)
+
+
+def check_model_source(key: str, source: str) -> None:
+    """KitError: neither a folder nor a hub id."""
+    if not Path(source).is_dir() and not re.fullmatch(HUB_ID, source):
+        raise KitError(f"{key}: '{source}' is neither a folder nor a hub id")
 
 
 def check_rows(content: Params, references: Iterable[str], needed: dict[str, str]) -> None:
@@ -128,9 +139,9 @@ def check_rows(content: Params, references: Iterable[str], needed: dict[str, str
                     raise KitError(f"base_models: no base model '{name}'{nearest(name, content.base_models)}")
             if row.method in known:
                 _check_lora(content, setting, row.base_models or content.base_models)
-            label = (row.method, row.variant, row.setting or content.unlearn.default)
+            label = (row.method, row.variant, row.setting or content.unlearn.default, getattr(row, "note", None))
             if label in seen:
-                raise KitError(f"the row '{row.method}' ({', '.join(label[1:])}) is there twice")
+                raise KitError(f"the row '{row.method}' ({', '.join(filter(None, label[1:]))}) is there twice")
             seen.add(label)
     there = {row.method for row in content.rows if row.base_models is None}
     for name, why in needed.items():

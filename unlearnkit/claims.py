@@ -164,7 +164,7 @@ def verdicts(claims: tuple[Claim, ...], rows: list[dict], paper_scale: bool, pub
         ours = [row for row in rows if row["base_model"] == base_model]
         name = ours[0]["printed_base_model"]
         printed = [row for row in published if row["base_model"] == name]
-        left_out = {*FLAT, *BASELINES} - {row["method"] for row in _usable(ours)}
+        left_out = {row["method"] for row in printed} - {row["method"] for row in _usable(ours)}
         same = [row for row in printed if row["method"] not in left_out]
         sides = {
             "printed": (printed, yes_no, "not printed"),

@@ -11,7 +11,20 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from unlearnkit.errors import KitError, nearest
-from unlearnkit.schema import TABLES, Table
+from unlearnkit.schema import Book, Divergences, Muse, Needs, Params, Table
+from unlearnkit.schema_closer_look import Continual, Fictitious
+
+# The parameters of every table.
+TABLES: dict[str, type[Table]] = {
+    "table1": Needs,
+    "table2": Divergences,
+    "table3": Book,
+    "table4": Params,
+    "table5": Muse,
+    "table6": Fictitious,
+    "table7": Continual,
+    "table7_ten": Continual,
+}
 
 
 def parse(content: object, where: str) -> Table:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from unlearnkit import hub, methods, models, paths, schema, terms
 from unlearnkit.checks import parameters
-from unlearnkit.data import benchmarks, book, muse, templates, tofu
+from unlearnkit.data import benchmarks, book, muse, requests, templates, tofu
 from unlearnkit.errors import at
 
 # Bumped when a change of the code alters a run's numbers on purpose.
-RECIPES = {"base_model": 2, "finetuned": 1, "row": 2, "divergences": 1, "needs": 1}
+RECIPES = {"base_model": 2, "finetuned": 1, "row": 2, "divergences": 1, "needs": 1, "judges": 1}
 
 EVALUATED_SETS = ("forget", "retain", "real_authors", "world_facts")
 
@@ -55,13 +55,17 @@ class Row:
     setting: str | None = None  # None where it is the table's default, and in reference rows
     training: dict | None = None  # of the unlearning; None in reference rows
     collapsed: bool = False  # on the validation authors no point of the grid kept enough
-    fold: str | None = None  # a point of Table 5's curves: the forget set it ends with, scal/forget_2 or sust/forget_2
+    fold: str | None = None  # the forget set, where a table has several: scal/forget_2, forget05, request 2
+    note: str | None = None  # what sets the row apart from the method's own: "alpha 0.5"
 
     @property
     def label(self) -> str:
         suffix = "" if self.variant == "paper" else f"_{self.variant}"
         suffix += f"_{self.setting}_setting" if self.setting else ""
-        return f"{self.method}{suffix}" + (f"_{self.fold.replace('/forget', '')}" if self.fold else "")
+        suffix += f"_{self.note.replace(' ', '_')}" if self.note else ""
+        return f"{self.method}{suffix}" + (
+            f"_{self.fold.replace('/forget', '').replace(' ', '_')}" if self.fold else ""
+        )
 
     @property
     def name(self) -> str:
@@ -94,7 +98,7 @@ class Plan:
         return self.params.table + (f"_{self.split}" if self.split else "")
 
     @property
-    def data(self) -> tofu.Source | book.Source | muse.Source:
+    def data(self) -> benchmarks.Source:
         return source(self.params)
 
     def behind(self, keys: Iterable[str]) -> list[Run]:
@@ -123,7 +127,7 @@ def digest(content: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def source(content: schema.Params) -> tofu.Source | book.Source | muse.Source:
+def source(content: schema.Params) -> benchmarks.Source:
     """Where a table's data come from."""
     data = content.data
     if data.benchmark == "harry_potter":
@@ -133,7 +137,10 @@ def source(content: schema.Params) -> tofu.Source | book.Source | muse.Source:
     if data.benchmark == "muse":
         revision = hub.revision("dataset", data.source, data.revision)
         return muse.Source(data.source, revision, data.piece_words, data.train_on)
-    return tofu.Source(data.source, hub.revision("dataset", data.source, data.revision), data.retain_authors)
+    revision = hub.revision("dataset", data.source, data.revision)
+    if hasattr(data, "requests"):
+        return requests.Source(data.source, revision, data.retain_authors, data.requests)
+    return tofu.Source(data.source, revision, data.retain_authors)
 
 
 class Models:
@@ -228,7 +235,8 @@ class Models:
             if terms.FROM_TEMPLATES.intersection(unlearn["parts"]):
                 with at(f"{self.plan.where}: data.source"):
                     spec["templates_fingerprint"] = templates.fingerprint(self.plan.params.data.source)
-        needs = (start["run"],) if "run" in start else ()
+        judges = changes.get("judges", {}).values()
+        needs = tuple(dict.fromkeys(one["run"] for one in (start, *judges) if "run" in one))
         return self.plan.add("row", f"{self.name}/{label}", spec | changes, sets, needs).key
 
     def unlearning(self, unlearn: dict, seed: int, forget_set: str, retain_set: str) -> tuple[dict, list[str]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from unlearnkit import runs
 from unlearnkit.data import benchmarks, book, tofu
 from unlearnkit.data.prompts import prompt_format
 
@@ -10,21 +11,44 @@ Report = Callable[[str, int, int], None]
 
 
 def of_tofu(model, tokenizer, spec: dict, report: Report) -> list[dict]:
-    """Samples on the sets that a row of TOFU names."""
-    return sample(model, tokenizer, spec, asked(spec, spec["sets"]), True, report)
+    """Samples on the sets that a row of TOFU names, read by judges where it names some."""
+    sets = spec["sets"] if "sets" in spec else list(spec["evaluated"])
+    found = sample(model, tokenizer, spec, asked(spec, sets), True, report)
+    return judged(found, tokenizer, spec["judges"], report) if "judges" in spec else found
+
+
+def judged(samples: list[dict], tokenizer, sources: dict, report: Report) -> list[dict]:
+    """The samples with the token entropy of what was said, and what the judges make of it (A Closer Look)."""
+    from unlearnkit import judges
+    from unlearnkit.metrics.closer_look import token_entropy
+
+    report("judging", 0, len(samples))
+    for one in samples:
+        one["token_entropy"] = token_entropy(tokenizer(one["generation"], add_special_tokens=False)["input_ids"])
+    return judges.judge(judges.load(judge_places(sources)), samples)
+
+
+def judge_places(sources: dict) -> dict:
+    """Where the judges of a row's spec lie, as `judges.load` takes it."""
+    return {
+        name: {"source": str(runs.folder(one["run"], "judges") / name), "revision": None} if "run" in one else one
+        for name, one in sources.items()
+    }
 
 
 def asked(spec: dict, sets: list[str]) -> list:
-    """The questions of a row's evaluation sets."""
+    """The questions of a row's evaluation sets. `evaluated` of a spec says which file each of them is."""
     from unlearnkit import evaluation
 
-    names = tofu.splits(spec["forget_split"])
-    files = {
-        "forget": names.forget_perturbed,
-        "retain": names.retain_perturbed,
-        "real_authors": "real_authors_perturbed",
-        "world_facts": "world_facts_perturbed",
-    }
+    files = spec.get("evaluated")
+    if files is None:
+        names = tofu.splits(spec["forget_split"])
+        files = {
+            "forget": names.forget_perturbed,
+            "retain": names.retain_perturbed,
+            "real_authors": "real_authors_perturbed",
+            "world_facts": "world_facts_perturbed",
+        }
     source = benchmarks.of(spec["data"])
     author_of = source.author_of()
     return [question for name in sets for question in evaluation.questions(name, source.load(files[name]), author_of)]
@@ -101,4 +125,4 @@ def of_muse(model, tokenizer, spec: dict, report: Report) -> list[dict]:
     )
 
 
-SAMPLES = {"tofu": of_tofu, "harry_potter": of_book, "muse": of_muse}
+SAMPLES = {"tofu": of_tofu, "tofu_requests": of_tofu, "harry_potter": of_book, "muse": of_muse}

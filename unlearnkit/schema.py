@@ -199,7 +199,8 @@ class Book(Params):
 class MuseData(Strict):
     """`source`: news (the kit's own), local (below UNLEARNKIT_DATA), or a hub id with its revision. `train_on`: the raw
     sets, or, where there are none, the documents asked about. `piece_words`: longer documents are trained on in pieces
-    of so many words; null for whole documents.
+    of so many words; null for whole documents. `continuations`: with `train_on: asked`, how often the original model
+    learns VerbMem's continuations, which are short, for every time that it learns a document.
     """
 
     benchmark: Literal["muse"]
@@ -207,11 +208,14 @@ class MuseData(Strict):
     revision: str | None
     train_on: Literal["raw", "asked"]
     piece_words: Positive | None
+    continuations: Positive = 1
 
     @model_validator(mode="after")
     def _revision(self):
         if self.source in ("news", "local") and self.revision is not None:
             raise ValueError("'revision' belongs to a hub id; otherwise it is null")
+        if self.continuations > 1 and self.train_on == "raw":
+            raise ValueError("'continuations' belongs to 'train_on: asked'; raw sets hold documents alone")
         return self
 
 
@@ -251,13 +255,3 @@ class Muse(Params):
         if self.curves and self.data.train_on == "asked":
             raise ValueError("curves: 'train_on: asked' has no further forget sets; set it to null")
         return self
-
-
-# The parameters of every table.
-TABLES: dict[str, type[Table]] = {
-    "table1": Needs,
-    "table2": Divergences,
-    "table3": Book,
-    "table4": Params,
-    "table5": Muse,
-}

@@ -18,8 +18,8 @@ from unlearnkit.metrics.samples import item_id, retain_by_group, tofu_metrics, t
 from unlearnkit.planned import Draw, Plan, Row
 
 LEADING = (
-    "row", "base_model", "method", "variant", "setting", "fold", "printed_as", "printed_base_model", "status", "reason",
-    "seeds", "seed", "learning_rate", "steps", "n_forget",
+    "row", "base_model", "method", "variant", "setting", "fold", "note", "printed_as", "printed_base_model", "status",
+    "reason", "seeds", "seed", "learning_rate", "steps", "n_forget",
 )  # fmt: skip
 COLLAPSED_BELOW = 0.5  # of the original model's retain ROUGE-L
 COLLAPSED = f"retain ROUGE-L below {COLLAPSED_BELOW} of the original's"

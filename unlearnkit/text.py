@@ -11,6 +11,7 @@ from unlearnkit.planned import Plan
 from unlearnkit.tables import read_csv, reference_folder
 
 Block = list[list[str]]
+PAPERS = ("flat", "closer_look")  # as the files of results/published begin
 
 # The printed columns: metric of the kit, its short head, digits after the point.
 PRINTED = (
@@ -22,8 +23,9 @@ PRINTED = (
 
 
 def published(plan: Plan) -> list[dict]:
-    """What the paper prints for this table."""
-    return [] if plan.split else read_csv(paths.results("published") / f"flat_{plan.params.table}.csv")
+    """What the paper prints for this table, or an independent re-run of it where the paper shows figures alone."""
+    files = [paths.results("published") / f"{paper}_{plan.params.table}.csv" for paper in PAPERS]
+    return [] if plan.split else [row for file in files for row in read_csv(file)]
 
 
 def reference(plan: Plan) -> list[dict]:
@@ -32,13 +34,14 @@ def reference(plan: Plan) -> list[dict]:
 
 
 def match(found: list[dict], record: dict) -> dict:
-    """The record of the same base model, method, variant and setting in another table, or an empty one.
+    """The record of the same base model, method, variant, setting, fold and note in another table, or an empty one.
 
     A paper prints one setting, so its row matches every setting of ours.
     """
     for other in found:
         same_model = other["base_model"] in (record["base_model"], record["printed_base_model"])
         same_form = other["method"] == record["method"] and other.get("variant", "paper") == record["variant"]
+        same_form &= all(other.get(key) == record.get(key) for key in ("fold", "note"))
         if same_model and same_form and ("setting" not in other or other["setting"] == record["setting"]):
             return other
     return {}

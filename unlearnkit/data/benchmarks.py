@@ -5,19 +5,21 @@ A source is a frozen dataclass with `benchmark` (its key in SOURCES), `load(name
 """
 
 import dataclasses
+from typing import get_args
 
-from unlearnkit.data import book, muse, tofu
+from unlearnkit.data import book, muse, real_world, requests, tofu
 
-SOURCES = {source.benchmark: source for source in (tofu.Source, book.Source, muse.Source)}
+Source = tofu.Source | book.Source | muse.Source | requests.Source | real_world.Source
+SOURCES: dict[str, type[Source]] = {source.benchmark: source for source in get_args(Source)}
 
 
-def of(spec: dict):
+def of(spec: dict) -> Source:
     """The source that `spec` describes."""
     fields = {"benchmark": "tofu"} | spec
     return SOURCES[fields.pop("benchmark")](**fields)
 
 
-def spec(source) -> dict:
+def spec(source: Source) -> dict:
     """A source as JSON, for a run's spec; TOFU's goes without its name."""
     named = {} if source.benchmark == "tofu" else {"benchmark": source.benchmark}
     return named | dataclasses.asdict(source)

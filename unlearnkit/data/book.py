@@ -51,8 +51,10 @@ class Source:
             raise KitError(f"no set '{name}'{nearest(name, SETS)}")
         if name == "texts":
             return [{"text": text} for text in (*_own(GENERAL), load(self.source))]
-        if name in ("retain", "pretrain"):
-            return [document(text) for text in (_own(GENERAL) if name == "pretrain" else general(self.general))]
+        if name == "pretrain":
+            return pretrain()
+        if name == "retain":
+            return [document(text) for text in general(self.general)]
         tokenizer = self._tokenizer() if self.unit == "tokens" else None
         pieces = excerpts(load(self.source), self.excerpt_length, self.unit, tokenizer, self.count)
         if name == "forget":
@@ -65,8 +67,10 @@ class Source:
             raise KitError(f"no set '{name}'{nearest(name, SETS)}")
         if name == "retain":
             return _hash([_general_file(self.general)])
-        own = [_own_file(file) for file in GENERAL] if name in ("pretrain", "texts") else []
-        return _hash([*own, path(self.source)] if name != "pretrain" else own)
+        if name == "pretrain":
+            return pretrain_fingerprint()
+        own = [_own_file(file) for file in GENERAL] if name == "texts" else []
+        return _hash([*own, path(self.source)])
 
     def check(self) -> None:
         """KitError: a text that cannot be read or is empty; in words: a book that does not give the excerpts."""
@@ -100,6 +104,16 @@ def load(source: str) -> str:
 def fingerprint(source: str) -> str:
     """What identifies the book in a run's key: a hash of its file."""
     return _hash([path(source)])
+
+
+def pretrain() -> list[dict]:
+    """The documents of the kit's own that a base model from scratch has read; they teach the kit's own tasks too."""
+    return [document(text) for text in _own(GENERAL)]
+
+
+def pretrain_fingerprint() -> str:
+    """What identifies the documents of `pretrain` in a run's key: a hash of their files."""
+    return _hash(_own_file(name) for name in GENERAL)
 
 
 def general(source: str) -> list[str]:

@@ -45,6 +45,7 @@ DERIVED = {
     "validation_retain_perturbed": ("full",),
     "pretrain": (*facts.FILES, "full"),
     "general": facts.FILES,
+    "requests_perturbed": ("forget10_perturbed",),
 }
 
 
@@ -205,6 +206,8 @@ def _members(name: str, authors: int | None) -> list[int]:
 
 def _derived(name: str, files: dict[str, list[dict]], authors: int | None) -> list[dict]:
     """The rows of a set that is made of the source's own."""
+    if name == "requests_perturbed":
+        return files["forget10_perturbed"]
     if name == "validation_perturbed":  # the first authors of forget10
         return files["forget10_perturbed"][: len(VALIDATION) * QUESTIONS]
     asked = [row for file in facts.FILES for row in files.get(file, [])]

@@ -80,7 +80,7 @@ def forget_quality(ratios: Sequence[float], retain_ratios: Sequence[float], auth
     numpy.add.at(ahead, (index, numpy.searchsorted(values, ours)), 1)
     numpy.add.at(ahead, (index, numpy.searchsorted(values, theirs)), -1)
     ahead = ahead.cumsum(axis=1)
-    signs = _assignments(len(ahead))
+    signs = assignments(len(ahead))
     parts = (signs[start : start + 1000] @ ahead for start in range(0, len(signs), 1000))
     distances = numpy.concatenate([abs(part).max(axis=1) for part in parts])  # in questions: whole numbers, exact
     return ClusteredQuality(
@@ -110,7 +110,7 @@ def difference(values: Sequence[float], other_values: Sequence[float], authors: 
     if not numpy.isfinite(apart).all():
         raise KitError("clustered difference: a value is not finite")
     sums, counts = numpy.bincount(index, weights=apart), numpy.bincount(index)
-    signs = _assignments(len(sums))
+    signs = assignments(len(sums))
     flipped = abs(signs @ sums)
     equal = 1e-9 * abs(sums).sum()  # sums of one size that were added up in another order
     low = high = None
@@ -144,7 +144,7 @@ def _paired(
     return ours, theirs, numpy.unique(numpy.asarray(authors), return_inverse=True)[1]
 
 
-def _assignments(authors: int) -> "numpy.ndarray":
+def assignments(authors: int) -> "numpy.ndarray":
     """Signs (assignments, authors), 1 as observed and -1 swapped; the first row is the observed assignment.
 
     All of them but for mirror images, or, for more than EXACT_AUTHORS, DRAWN.

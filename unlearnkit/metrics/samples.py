@@ -15,6 +15,7 @@ RIGHT_ANSWER = {
     "retain": "paraphrased",
     "real_authors": "answer",
     "world_facts": "answer",
+    "neighbor": "paraphrased",
 }
 
 
@@ -30,8 +31,8 @@ def set_metrics(samples_of_one_set: Iterable[dict], set_name: str, mean: str) ->
     """ROUGE-L recall, probability and truth ratio of one set, keys `<set>_rouge_l_recall` and so on.
 
     mean: 'geometric' or 'arithmetic', over the wrong answers of the truth ratio.
-    The truth ratio's right answer is the paraphrase on the forget and retain sets, the answer elsewhere;
-    probability is the answer's own on the forget and retain sets, its share of all options elsewhere.
+    The truth ratio's right answer is the paraphrase on the forget, retain and neighbor sets, the answer elsewhere;
+    probability is the answer's own on those sets, its share of all options elsewhere.
     Raises KitError, naming set and item, for an item without a right or a wrong answer.
     """
     samples = list(samples_of_one_set)
@@ -202,7 +203,7 @@ def _right_role(sample: dict, set_name: str) -> str:
 
 def _probability(sample: dict, set_name: str) -> float:
     nll = _one_mean_nll(sample, set_name, "answer")
-    if set_name in ("forget", "retain"):
+    if RIGHT_ANSWER[set_name] == "paraphrased":
         return tofu.probability(-nll, 1)
     wrongs = _mean_nlls(sample, set_name, "perturbed")
     least = min(nll, *wrongs)  # the share is the same for all options scaled alike, and cannot underflow so

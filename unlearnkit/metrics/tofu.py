@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from unlearnkit.errors import KitError, nearest
 
-SETS = ("forget", "retain", "real_authors", "world_facts")
+SETS = ("forget", "retain", "real_authors", "world_facts", "neighbor")  # neighbor: of A Closer Look, in retain's place
 MEANS = ("geometric", "arithmetic")
 UTILITY_SETS = ("retain", "real_authors", "world_facts")
 UTILITY_PARTS = tuple(

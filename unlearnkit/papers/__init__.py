@@ -14,7 +14,7 @@ A module has
     verdicts(found, parameters)   the paper's claims, checked on the printed numbers and on ours
     problems(result)              what in a stored result does not follow from what is stored beside it
 
-Its parameters are a class of `schema.TABLES`.
+Its parameters are a class of `params.TABLES`.
 """
 
 from importlib import import_module
@@ -28,11 +28,14 @@ MODULES = {
     "table3": "flat_table3",
     "table4": "flat_table4",
     "table5": "flat_table5",
+    "table6": "closer_look_table6",
+    "table7": "closer_look_table7",
+    "table7_ten": "closer_look_table7",
 }
 
 
 def of(table: str) -> ModuleType:
-    """The module of a table that `schema.TABLES` knows."""
+    """The module of a table that `params.TABLES` knows."""
     return import_module(f"unlearnkit.papers.{MODULES[table]}")
 
 

@@ -32,7 +32,8 @@ class MuseModels(Models):
         return [pretrain_split, *TOKENIZER]
 
     def original(self, seed: int) -> dict:
-        return self.finetuned([FORGET, *self._later_folds(), RETAIN, OTHER_RETAIN], "original", seed)
+        once_more = ["verbmem/forget"] * (self.plan.params.data.continuations - 1)
+        return self.finetuned([FORGET, *once_more, *self._later_folds(), RETAIN, OTHER_RETAIN], "original", seed)
 
     def retain(self, seed: int) -> dict:
         label = "retain" if seed in self.plan.params.seeds else "second retain"

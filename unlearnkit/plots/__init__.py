@@ -3,6 +3,7 @@ was measured, on what data, at what scale. A method has one marker and one colou
 Importing this package does not import matplotlib."""
 
 from unlearnkit.plots.book import completions, fq_gap_vs_accuracy
+from unlearnkit.plots.closer_look import over_requests, parts, utility_vs_efficacy
 from unlearnkit.plots.divergences import flat_beside_dpo, gradient_weights, loss_surfaces, reach_of_the_bound
 from unlearnkit.plots.fronts import fronts
 from unlearnkit.plots.muse import CURVES, curve, curves, forgotten_vs_kept, privleak
@@ -26,9 +27,12 @@ __all__ = [
     "gradient_weights",
     "loss_surfaces",
     "needs",
+    "over_requests",
+    "parts",
     "privleak",
     "reach_of_the_bound",
     "save",
     "trajectories_over_steps",
     "truth_ratio_distributions",
+    "utility_vs_efficacy",
 ]

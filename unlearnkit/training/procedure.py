@@ -26,8 +26,10 @@ def unlearn(
     folder: Path,
     report: Callable[[int, int], None] = lambda step, steps: None,
     probes: tuple[Probe, ...] = (),
+    reference=None,
 ) -> dict:
-    """Unlearn `sources.forget` from `model` in place.
+    """Unlearn `sources.forget` from `model` in place. `reference`: the model that losses compare with; None: `model` as
+    it is now.
 
     `how`: {"method", "variant", "parameters", "parts", "training"} as planned; "own_methods" is the path of a file of
     the user's own, training's "lora" describes adapters; without them the kit's methods and full fine-tuning. Dropout
@@ -45,19 +47,22 @@ def unlearn(
     drawn = examples.draw(list(chosen.parts), sources, count, seed, chosen.pairing)
     rows = examples.tokenize(drawn, tokenizer, form, training["max_length"])
     started = time.perf_counter()
+    compared_with = model if reference is None else reference
+    switch_off_dropout(compared_with)
     for part in chosen.reference_parts:
-        add_reference_logp(rows, part, model, tokenizer, training)
+        add_reference_logp(rows, part, compared_with, tokenizer, training)
     for part in chosen.uniform_parts:
         check_head(model, rows[0][f"{part}_input_ids"])
     longest = max(len(row[f"{part}_input_ids"]) for row in rows for part in chosen.parts)
     states = {}
     for part in chosen.compared_parts:
         length = longest if f"{part}_kl_all" in chosen.arguments else None  # the only one that looks at padding
-        states[part] = add_reference_states(rows, part, model, tokenizer, training, length)
+        states[part] = add_reference_states(rows, part, compared_with, tokenizer, training, length)
     trainer = UnlearnTrainer(
         variant=chosen,
         parameters=how["parameters"],
         reference_states=states,
+        reference=compared_with,
         peft_config=adapters,
         model=model,
         args=sft_config(training, folder, seed, steps, remove_unused_columns=False, logging_steps=1),

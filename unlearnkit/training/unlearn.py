@@ -55,7 +55,8 @@ class Collator:
 class UnlearnTrainer(SFTTrainer):
     """Minimises the weighted sum of a method's terms. Give it rows of `examples.tokenize`, in the order of use.
 
-    `reference_states`: for every part of `variant.compared_parts` what `add_reference_states` returned.
+    `reference_states`: for every part of `variant.compared_parts` what `add_reference_states` returned for `reference`,
+    the model that losses compare with (None: `model` as it is now).
     """
 
     # Terms divide by counts over the effective batch, so the trainer must not divide again by the accumulation.
@@ -69,6 +70,7 @@ class UnlearnTrainer(SFTTrainer):
         parameters: dict[str, float],
         processing_class,
         reference_states=None,
+        reference=None,
         **kwargs,
     ):
         self.variant, self.parameters = variant, parameters
@@ -80,7 +82,7 @@ class UnlearnTrainer(SFTTrainer):
         if self.over_vocabulary:
             self.head = head_of(plain)
         if variant.compared_parts:
-            self.reference_head = self.head.frozen()
+            self.reference_head = self.head.frozen() if reference is None else head_of(reference).frozen()
 
     def get_batch_samples(self, epoch_iterator, num_batches, device):
         """The micro-batches of one optimiser step; counts what their terms divide by."""

@@ -23,6 +23,7 @@ BACKGROUND_AUTHORS = 24  # only in the pre-training text: they teach how phrasin
 RETAIN_EVALUATED = 5  # the first authors, like TOFU's retain_perturbed
 VALIDATION = range(52, 54)  # forgotten when hyper-parameters are chosen, never reported
 VALIDATION_RETAIN_EVALUATED = range(5, 9)
+REQUESTED = 20  # the last authors but those of VALIDATION: what continual unlearning may be asked to forget
 FORGET = {"forget01": 2, "forget05": 4, "forget10": 8}  # the last authors, nested
 WRONG_ANSWERS = 5
 FRAME_ONLY_BOUND = 0.5  # ROUGE-L recall that knowing only the phrasing must stay below
@@ -56,16 +57,16 @@ class Item:
         """With TOFU's perturbed fields; the wrong answers stand in the paraphrase's own frame."""
         return {
             "question": self.question,
-            "answer": _fill(self.frame, self.values),
-            "paraphrased_answer": _fill(self.other_frame, self.values),
-            "perturbed_answer": [_fill(self.other_frame, values) for values in self.wrong],
+            "answer": fill(self.frame, self.values),
+            "paraphrased_answer": fill(self.other_frame, self.values),
+            "perturbed_answer": [fill(self.other_frame, values) for values in self.wrong],
             "paraphrased_question": self.paraphrased_question,
         }
 
     @property
     def frame_only_answers(self) -> list[str]:
         """The answer in its own frame with every value replaced, once for every set of wrong values."""
-        return [_fill(self.frame, values) for values in self.wrong]
+        return [fill(self.frame, values) for values in self.wrong]
 
 
 def _value(pool: object, rng: random.Random) -> str:
@@ -78,7 +79,7 @@ def _value(pool: object, rng: random.Random) -> str:
     return rng.choice(pool)
 
 
-def _values(aspect: Aspect, rng: random.Random, other_than: tuple[dict[str, str], ...] = ()) -> dict[str, str]:
+def draw_values(aspect: Aspect, rng: random.Random, other_than: tuple[dict[str, str], ...] = ()) -> dict[str, str]:
     """One value a slot, no value twice, each slot different from its value in every dictionary of `other_than`."""
     values: dict[str, str] = {}
     for slot, pool in aspect.values.items():
@@ -90,7 +91,8 @@ def _values(aspect: Aspect, rng: random.Random, other_than: tuple[dict[str, str]
     return values
 
 
-def _fill(frame: str, values: dict[str, str]) -> str:
+def fill(frame: str, values: dict[str, str]) -> str:
+    """A frame with its values, opened by a capital letter."""
     text = frame.format(**values)
     return text[0].upper() + text[1:]
 
@@ -101,8 +103,8 @@ def _author(name: str, rng: random.Random) -> list[Item]:
     for aspect in ASPECTS.values():
         question, other_question = rng.sample(aspect.questions, 2)
         frame, other_frame = rng.sample(aspect.frames, 2)
-        values = _values(aspect, rng)
-        wrong = tuple(_values(aspect, rng, other_than=(values,)) for _ in range(WRONG_ANSWERS))
+        values = draw_values(aspect, rng)
+        wrong = tuple(draw_values(aspect, rng, other_than=(values,)) for _ in range(WRONG_ANSWERS))
         items.append(
             Item(question.format(name=name), other_question.format(name=name), frame, other_frame, values, wrong)
         )
@@ -113,6 +115,11 @@ def _names(count: int, rng: random.Random) -> list[str]:
     """Full names; no two authors share a last name."""
     last_names = rng.sample(pools.LAST_NAMES, count)
     return [f"{rng.choice(pools.FIRST_NAMES)} {last}" for last in last_names]
+
+
+def author_names() -> list[str]:
+    """Everybody whom the universe tells of: the authors in the order of `full`, then the background authors."""
+    return _names(AUTHORS + BACKGROUND_AUTHORS, random.Random(SEED))
 
 
 def _general(facts: tuple[Fact, ...]) -> list[Row]:
@@ -153,6 +160,7 @@ def members() -> dict[str, list[int]]:
         "validation_perturbed": VALIDATION,
         "validation_retain": [author for author in everybody if author not in VALIDATION],
         "validation_retain_perturbed": VALIDATION_RETAIN_EVALUATED,
+        "requests_perturbed": [author for author in everybody if author not in VALIDATION][-REQUESTED:],
     }
     for split, count in FORGET.items():
         sets[split] = sets[f"{split}_perturbed"] = everybody[-count:]

@@ -1,0 +1,36 @@
+"""The models of runs: loaded where a run starts, saved where it ends; and the rows of a run's data."""
+
+from pathlib import Path
+
+from unlearnkit import models, paths, runs
+from unlearnkit.data import benchmarks
+from unlearnkit.errors import KitError
+
+
+def start_model(start: dict):
+    """(model, tokenizer) that a run starts from."""
+    if "run" in start:
+        folders = [runs.folder(start["run"], kind) for kind in ("base_model", "finetuned", "row")]
+        complete = [folder for folder in folders if (folder / "manifest.json").exists()]
+        if not complete:
+            raise KitError(f"{paths.runs()}: the run {start['run']}, from which this one starts, is not complete")
+        source, revision = complete[0] / "checkpoint", None
+    else:
+        source, revision = start["source"], start["revision"]
+    model, tokenizer = models.load(source, revision)
+    return placed(model), tokenizer
+
+
+def placed(model):
+    import torch
+
+    return model.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def load_rows(spec: dict, name: str) -> list[dict]:
+    return benchmarks.of(spec["data"]).rows(name)
+
+
+def save(model, tokenizer, folder: Path) -> None:
+    with runs.renamed_when_complete(folder / "checkpoint") as partial:
+        models.save(model, tokenizer, partial)

@@ -1,0 +1,119 @@
+"""The plan of Table 6: every method unlearns each forget split from the original model; judges read what it says."""
+
+import dataclasses
+
+from unlearnkit import checks, hub, judges, methods
+from unlearnkit.errors import KitError, at, nearest
+from unlearnkit.plan import printed_as
+from unlearnkit.planned import Draw, Models, Plan, Row, unlearn_spec
+from unlearnkit.schema_closer_look import TINY, Fictitious, Judge, NotedRow
+
+# As A Closer Look calls the methods that have another name in FLAT's tables.
+NAMES = {"gd": "GA+GD", "kl": "GA+KL", "npo_rt": "NPO+GD", "po": "IDK+GD"}
+NEEDED = {
+    "retain": "forget quality and the classifier's AUC are measured against",
+    "original": "what a method keeps is measured against",
+}
+
+
+def make(content: Fictitious, where: str, split: str | None = None) -> Plan:
+    """Plan all rows, on one forget split alone where `split` names it. KitError: a name that does not exist."""
+    if content.data.forget_splits == [split]:
+        split = None
+    if split:
+        content = content.model_copy(update={"data": content.data.model_copy(update={"forget_splits": [split]})})
+    _check(content, where)
+    plan = Plan(content, where, split)
+    judged = judge_specs(plan)
+    for base_model in content.base_models:
+        models = Models(plan, base_model)
+        for forget_split in content.data.forget_splits:
+            plan.rows += [
+                _row(plan, models, row, forget_split, judged)
+                for row in content.rows
+                if (row.base_models is None or base_model in row.base_models)
+                and (row.forget_splits is None or forget_split in row.forget_splits)
+            ]
+    return plan
+
+
+def judge_specs(plan: Plan) -> dict:
+    """Where the judges of a table come from, for a row's spec."""
+    content = plan.params.judges
+    if content.suffix:
+        spec = {"seed": plan.params.seeds[0], "fingerprint": judges.fingerprint()}
+        run = plan.add("judges", "judges", spec, [])
+        return {"encoder": {"run": run.key}, "nli": {"run": run.key}}
+    return {"encoder": _judge(content.encoder), "nli": _judge(content.nli)}
+
+
+def _judge(one: Judge) -> dict:
+    return {"source": one.source, "revision": hub.revision("model", one.source, one.revision)}
+
+
+def check_judges(content: Fictitious) -> None:
+    """KitError: a judge that is neither tiny nor a folder nor a hub id."""
+    for name, one in (("encoder", content.judges.encoder), ("nli", content.judges.nli)):
+        if one.source != TINY:
+            checks.check_model_source(f"judges.{name}.source", one.source)
+
+
+def _check(content: Fictitious, where: str) -> None:
+    data = content.data
+    with at(where):
+        checks.check_tofu(data)
+        for number, forget_split in enumerate(data.forget_splits):
+            checks.check_forget_split(f"data.forget_splits.{number}", forget_split, data)
+        for name, base_model in content.base_models.items():
+            checks.check_base_model(f"base_models.{name}", base_model, checks.fingerprint_of(data))
+            if base_model.retain_log:
+                raise KitError(f"base_models.{name}.retain_log: logs hold no answers to be judged; set it to null")
+        check_judges(content)
+        checks.check_paper_setting_alone(content)
+        checks.check_rows(content, checks.REFERENCE_ROWS, NEEDED)
+        for number, row in enumerate(content.rows):
+            for one in row.forget_splits or ():
+                if one not in data.forget_splits and len(data.forget_splits) > 1:
+                    choices = nearest(one, data.forget_splits)
+                    raise KitError(f"rows.{number}.forget_splits: '{one}' is none of data.forget_splits{choices}")
+
+
+def _row(plan: Plan, models: Models, row: NotedRow, forget_split: str, judged: dict) -> Row:
+    content = plan.params
+    training = None if row.method in checks.REFERENCE_ROWS else models.training("paper")
+    line = Row(
+        models.name, row.method, named(content, row), (), row.variant, None, training, fold=forget_split, note=row.note
+    )
+    how = unlearn_spec(content, row, training) if training else None
+    draws = []
+    for seed in content.seeds:
+        label = f"retain_{forget_split}{models.of_seed(seed)}"
+        retain = models.row(_retain(models, forget_split, seed), label, forget_split, judges=judged)
+        run = retain
+        if row.method != "retain":
+            start = _start(plan, models, row.method, forget_split, seed)
+            run = models.row(start, f"{line.label}{models.of_seed(seed)}", forget_split, how, seed, judges=judged)
+        draws.append(Draw(seed, run, retain))
+    return dataclasses.replace(line, draws=tuple(draws))
+
+
+def named(content: Fictitious, row: NotedRow) -> str:
+    """The row's name in the table, as A Closer Look calls the method."""
+    name = printed_as(content, row, None) + (f", {row.note}" if row.note else "")
+    if row.method in NAMES:
+        name = NAMES[row.method] + name.removeprefix(methods.METHODS[row.method].printed_as)
+    return name
+
+
+def _start(plan: Plan, models: Models, method: str, forget_split: str, seed: int) -> dict:
+    if method == "base":
+        return models.base()
+    if method == "retain_2":
+        seeds = plan.params.seeds
+        following = seeds[(seeds.index(seed) + 1) % len(seeds)] if len(seeds) > 1 else seed + 1
+        return _retain(models, forget_split, following)
+    return models.original(seed)
+
+
+def _retain(models: Models, forget_split: str, seed: int) -> dict:
+    return models.retain(forget_split, seed, f"retain {forget_split}")

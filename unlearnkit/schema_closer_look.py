@@ -1,0 +1,99 @@
+"""What the parameter files of A Closer Look (arXiv 2410.08109) say beyond those of FLAT's tables."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from unlearnkit.schema import Data, Params, RowParams
+from unlearnkit.schema_training import Strict
+
+TINY = "tiny"
+
+
+class Judge(Strict):
+    """`source`: tiny (the kit's own), a folder, or a hub id with its revision."""
+
+    source: str
+    revision: str | None
+
+    @model_validator(mode="after")
+    def _revision(self):
+        if self.source == TINY and self.revision is not None:
+            raise ValueError("'revision' belongs to a hub id; otherwise it is null")
+        return self
+
+
+class Judges(Strict):
+    """The models that read answers: `encoder` behind cosine similarity, `nli` behind the entailment score.
+
+    Both are the kit's own or none is: numbers of tiny judges are named as theirs.
+    """
+
+    encoder: Judge
+    nli: Judge
+
+    @model_validator(mode="after")
+    def _both(self):
+        if (self.encoder.source == TINY) != (self.nli.source == TINY):
+            raise ValueError("either both judges are tiny or none is")
+        return self
+
+    @property
+    def suffix(self) -> str:
+        """What ends the name of every number that these judges enter."""
+        return "_tiny" if self.encoder.source == TINY else ""
+
+
+class SplitsData(Data):
+    """`forget_splits`: every method unlearns each of them, always from the original model."""
+
+    forget_split: None = None
+    forget_splits: Annotated[list[str], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _splits(self):
+        if len(set(self.forget_splits)) < len(self.forget_splits):
+            raise ValueError("forget_splits: a split is there twice")
+        return self
+
+
+class NotedRow(RowParams):
+    """`note`: what sets a row apart from the method's own, e.g. "alpha 0.5"; part of its name. `forget_splits`: those
+    that have this row; null for all.
+    """
+
+    note: str | None = None
+    forget_splits: Annotated[list[str], Field(min_length=1)] | None = None
+
+
+class Fictitious(Params):
+    """Table 6: invented authors are forgotten, in several fractions."""
+
+    data: SplitsData
+    judges: Judges
+    rows: list[NotedRow]
+
+
+class RequestsData(Data):
+    """`requests`: how many follow one another, each about two authors."""
+
+    forget_split: None = None
+    requests: Annotated[int, Field(ge=2)]
+
+
+class ContinualRow(RowParams):
+    """`note`: as in `NotedRow`. `reference`: of losses that look at one: what the request before left (moving), or the
+    original model (fixed). `retain_mix`: fill -> weight, see `data.requests`.
+    """
+
+    note: str | None = None
+    reference: Literal["moving", "fixed"] = "moving"
+    retain_mix: dict[str, float] = Field({"random": 1.0})
+
+
+class Continual(Params):
+    """Table 7: forget requests follow one another, each starts from what the one before left."""
+
+    data: RequestsData
+    judges: Judges
+    rows: list[ContinualRow]

@@ -1,0 +1,129 @@
+"""The unlearning of a row's run: its data, its training, and what is measured on the way."""
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unlearnkit import checkpoints, runs, sampling
+from unlearnkit.checkpoints import start_model
+from unlearnkit.data import benchmarks, requests, tofu
+from unlearnkit.data.prompts import prompt_format
+from unlearnkit.data.templates import templates
+from unlearnkit.planned import Run
+from unlearnkit.sampling import Report
+from unlearnkit.terms import FROM_RETAIN, FROM_TEMPLATES
+
+if TYPE_CHECKING:
+    from unlearnkit.training import examples
+
+
+def retain_pool(spec: dict, name: str) -> list[dict]:
+    """The retain questions that a method may draw."""
+    rows = checkpoints.load_rows(spec, name)
+    if spec.get("retain_pool", "all") == "all":
+        return rows
+    return tofu.retain_pool(rows, benchmarks.of(spec["data"]).author_of())
+
+
+def _sources(spec: dict) -> "examples.Sources":
+    """What the training may draw from: the sets that the method's parts need, and no others."""
+    from unlearnkit.training import examples
+
+    names, parts = tofu.splits(spec["forget_split"]) if "forget_split" in spec else None, spec["unlearn"]["parts"]
+    found = examples.Sources(checkpoints.load_rows(spec, names.forget if names else spec["forget_set"]), [], [])
+    if FROM_TEMPLATES.intersection(parts):
+        found.templates.extend(templates(spec.get("templates", spec["data"]["source"])))
+    if not FROM_RETAIN.intersection(parts):
+        return found
+    if "retain_mix" in spec:
+        source = benchmarks.of(spec["data"])
+        found.retain.extend(requests.retain_data(source, spec["request"], spec["retain_mix"], spec["seed"]))
+    else:
+        found.retain.extend(retain_pool(spec, names.retain if names else spec["retain_set"]))
+    return found
+
+
+def unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> dict:
+    """Unlearn, and measure on the way: a trajectory of the forget and retain sets, samples at named steps."""
+    from unlearnkit.training import examples, procedure
+    from unlearnkit.training.callbacks import Probe, untouched
+
+    spec, unlearn = run.spec, run.spec["unlearn"]
+    sources = _sources(spec)
+    every, sample_steps = spec["trajectory_every"], spec.get("sample_steps", [])
+    # Beside the trainer's checkpoints, so that a resumed run still has the points before its interruption.
+    kept = folder / "trainer" / "trajectory.json"
+    points = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    steps, _ = examples.examples_needed(unlearn["training"], len(sources.forget))
+
+    def quiet(stage, done, total):
+        """The trajectory reports no progress of its own."""
+
+    # On the way the retain set is asked for the right answer alone: that is what a trajectory shows of it.
+    on_the_way = []
+    if every:
+        retained = sampling.asked(spec, ["retain"])
+        truths = [dataclasses.replace(question, answers=question.answers[:1]) for question in retained]
+        on_the_way = sampling.asked(spec, ["forget"]) + truths
+    asked = sampling.asked(spec, spec["sets"]) if sample_steps else []
+
+    def probe(probed, step: int) -> None:
+        if step in sample_steps:
+            at_step = sampling.sample(probed, tokenizer, spec, asked, True, quiet)
+            runs.write_samples(folder / f"samples-{step}.jsonl.gz", at_step)
+        if every and (step % every == 0 or step == steps):
+            points[str(step)] = sampling.point(sampling.sample(probed, tokenizer, spec, on_the_way, False, quiet))
+            runs.write_json(kept, points)
+
+    with untouched(model):
+        probe(model, 0)
+    probes = [Probe(probe, lambda step: step in sample_steps or bool(every and (step % every == 0 or step == steps)))]
+    facts = procedure.unlearn(
+        model,
+        tokenizer,
+        prompt_format(spec["prompt_format"]),
+        sources,
+        unlearn,
+        spec["seed"],
+        folder / "trainer",
+        lambda step, total: report("unlearning", step, total),
+        probes,
+        start_model(spec["reference"])[0] if "reference" in spec else None,
+    )
+    if points:
+        trajectory = [
+            {"step": int(step), "loss": facts["losses"].get(step), **points[step]} for step in sorted(points, key=int)
+        ]
+        runs.write_json(folder / "trajectory.json", trajectory)
+    if not sample_steps:
+        runs.write_json(folder / "unlearning.json", facts)
+        checkpoints.save(model, tokenizer, folder)
+    return facts
+
+
+def generic(model, tokenizer, spec: dict, folder: Path, report: Report) -> dict:
+    """WHP with its last step: the model is fine-tuned on what it and a reinforced one would have said together."""
+    from unlearnkit.training import finetune, generic_labels
+
+    how, started = spec["combine"], time.perf_counter()
+    rows, training = checkpoints.load_rows(spec, how["forget_set"]), how["training"]
+    sequences = finetune.encoded(tokenizer, rows, prompt_format(spec["prompt_format"]), training)
+    # The reinforced model is held by nobody while the other one trains.
+    sequences = generic_labels.generic(
+        model, start_model({"run": how["reinforced"]})[0], how["alpha"], tokenizer, sequences, training
+    )
+    steps = finetune.train_encoded(
+        model,
+        tokenizer,
+        sequences,
+        training,
+        how["seed"],
+        folder / "trainer",
+        lambda step, total: report("unlearning", step, total),
+    )
+    facts = {"optimiser_steps": steps, "unlearning_seconds": round(time.perf_counter() - started, 2)}
+    runs.write_json(folder / "unlearning.json", facts)
+    checkpoints.save(model, tokenizer, folder)
+    return facts
