@@ -1,7 +1,7 @@
 """Comparison over the vocabulary, from last hidden states and output heads: with the original model (KL, or any other),
 or with the uniform distribution.
 
-Only `CHUNK` positions at a time are ever projected onto the vocabulary, forward and backward: no tensor of shape
+Only a chunk of positions at a time is ever projected onto the vocabulary, forward and backward: no tensor of shape
 (batch, length, vocabulary) exists, and of the original model only its hidden states and its head are kept.
 """
 
@@ -17,7 +17,8 @@ from torch.utils.checkpoint import checkpoint
 
 from unlearnkit.errors import KitError
 
-CHUNK = 256  # positions
+CHUNK = 256  # positions, of both models
+UNIFORM_CHUNK = 32  # one model's; at most five tensors over a chunk's vocabulary are alive at one time
 
 
 class Head(NamedTuple):
@@ -140,5 +141,5 @@ def _mean_of_logits(function: Callable[[Tensor], Tensor], states: Tensor, positi
     def chunk(states, weight, bias) -> Tensor:
         return function(Head(weight, bias).logits(states))
 
-    chunks = [checkpoint(chunk, one, *head, use_reentrant=False) for one in states[positions].split(CHUNK)]
+    chunks = [checkpoint(chunk, one, *head, use_reentrant=False) for one in states[positions].split(UNIFORM_CHUNK)]
     return _means(torch.cat(chunks), positions)
