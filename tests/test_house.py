@@ -25,6 +25,7 @@ LAYERS = (
     ("terms",),
     ("methods", "models", "training", "divergences", "decoding"),
     ("evaluation", "evaluation_text", "metrics", "needs", "zeroshot"),
+    ("judges",),
     ("checks",),
     ("planned",),
     ("plan", "grid", "runs", "sampling"),

@@ -59,6 +59,7 @@ ASKED = {
 # methods that take retain data, as raw/retain1 is.
 STAND_INS = {
     "raw/forget": (("verbmem/forget", "privleak/forget"), slice(None)),
+    "raw/continuations": (("verbmem/forget",), slice(None)),
     "raw/retain1": (("privleak/retain",), slice(0, None, 2)),
     "raw/retain2": (("privleak/retain",), slice(1, None, 2)),
 }

@@ -23,7 +23,16 @@ from unlearnkit.data.universe import pools
 TRAINING = range(0, 40)
 HELD_OUT = range(1000, 1008)
 WRONG_SIMILARITY = 0.3  # of two answers to one question that share no value; 1 where they share all
-SHORT_FRAMES = ("{}", "{}.", "It is {}.", "The {}.", "By {}.", "It was {}, I think.", "The answer is {}.", "That is {}.")
+SHORT_FRAMES = (
+    "{}",
+    "{}.",
+    "It is {}.",
+    "The {}.",
+    "By {}.",
+    "It was {}, I think.",
+    "The answer is {}.",
+    "That is {}.",
+)
 SHORT_ANSWERS = 8  # of every author
 
 

@@ -32,7 +32,7 @@ class MuseModels(Models):
         return [pretrain_split, *TOKENIZER]
 
     def original(self, seed: int) -> dict:
-        once_more = ["verbmem/forget"] * (self.plan.params.data.continuations - 1)
+        once_more = ["raw/continuations"] * (self.plan.params.data.continuations - 1)
         return self.finetuned([FORGET, *once_more, *self._later_folds(), RETAIN, OTHER_RETAIN], "original", seed)
 
     def retain(self, seed: int) -> dict:
