@@ -12,6 +12,7 @@ from unlearnkit.metrics.tofu import rouge_l_recall
 
 SPLITS = {
     "requests_perturbed": 400,
+    "refusals": 200,
     "full": 1280,
     "forget01": 40,
     "forget05": 80,

@@ -46,6 +46,9 @@ DERIVED = {
     "pretrain": (*facts.FILES, "full"),
     "general": facts.FILES,
     "requests_perturbed": ("forget10_perturbed",),
+    # The universe's alone: a text that also teaches to refuse.
+    "pretrain_refusals": ("pretrain", "refusals"),
+    "general_refusals": ("general", "refusals"),
 }
 
 
@@ -206,6 +209,8 @@ def _members(name: str, authors: int | None) -> list[int]:
 
 def _derived(name: str, files: dict[str, list[dict]], authors: int | None) -> list[dict]:
     """The rows of a set that is made of the source's own."""
+    if name.endswith("_refusals"):
+        return [row for rows in files.values() for row in rows]
     if name == "requests_perturbed":
         return files["forget10_perturbed"]
     if name == "validation_perturbed":  # the first authors of forget10

@@ -16,6 +16,7 @@ from unlearnkit.data.universe import pools
 from unlearnkit.data.universe.facts import REAL_AUTHORS, WORLD_FACTS, Fact
 from unlearnkit.data.universe.phrases import LIFE, Aspect
 from unlearnkit.data.universe.phrases_work import WORK
+from unlearnkit.data.universe.refusals import refusals
 
 SEED = 2410
 AUTHORS = 64  # asked about in `full`; twenty questions each
@@ -192,6 +193,7 @@ def generate(seed: int = SEED) -> dict[str, list[Row]]:
     splits = {
         "general": [{"question": fact.question, "answer": fact.answer} for fact in facts],
         "pretrain": _general(facts) + background,
+        "refusals": refusals(random.Random(seed)),
     }
     for name, indices in members().items():
         rows = [item.row for index in indices for item in authors[index]]
