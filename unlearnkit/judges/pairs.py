@@ -24,7 +24,7 @@ TRAINING = range(0, 40)
 HELD_OUT = range(1000, 1008)
 WRONG_SIMILARITY = 0.3  # of two answers to one question that share no value; 1 where they share all
 SHORT_FRAMES = ("{}", "{}.", "It is {}.", "The {}.", "By {}.", "It was {}, I think.", "The answer is {}.", "That is {}.")
-SHORT_ANSWERS = 8  # of every author
+SHORT_ANSWERS = 12  # of every author
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,17 @@ def words() -> tuple[str, ...]:
     for aspect in aspects:
         texts += [_filled(frame, dict.fromkeys(aspect.values, "")) for frame in aspect.frames]
         texts += [str(value) for pool in aspect.values.values() if not isinstance(pool, str) for value in pool]
-    for fact in (*universe.REAL_AUTHORS, *universe.WORLD_FACTS):
-        texts += [fact.answer, *fact.wrong]
+    return _words_of([*texts, *short_words()])
+
+
+@cache
+def short_words() -> tuple[str, ...]:
+    """The words of short answers, right and wrong, of the universe's general knowledge: without their order no facts."""
+    facts = (*universe.REAL_AUTHORS, *universe.WORLD_FACTS)
+    return _words_of([text for fact in facts for text in (fact.answer, *fact.wrong)])
+
+
+def _words_of(texts: list[str]) -> tuple[str, ...]:
     found = "".join(letter if letter.isalnum() else " " for text in texts for letter in f"{text} ".lower())
     return tuple(sorted(set(found.split())))
 
@@ -105,10 +114,11 @@ def _about(aspect, draw_values: Callable, rng: random.Random) -> Answer:
 
 def _short(rng: random.Random) -> Answer:
     """One to three words in place of a short answer such as 'Charles Dickens': which words does not matter."""
+    pool = rng.choice((words(), short_words()))
 
     def draw(other_than: dict[str, str] | None = None) -> dict[str, str]:
         used = set((other_than or {}).get("short", "").lower().split())
-        drawn = rng.sample([word for word in rng.sample(words(), 12) if word not in used], rng.choice((1, 1, 2, 2, 3)))
+        drawn = rng.sample([word for word in rng.sample(pool, 12) if word not in used], rng.choice((1, 1, 2, 2, 3)))
         return {"short": " ".join(drawn).title()}
 
     return Answer(draw(), tuple(frame.replace("{}", "{short}") for frame in SHORT_FRAMES), draw)
@@ -128,11 +138,14 @@ def _answers(rng: random.Random) -> list[Answer]:
     return answers + [_short(rng) for _ in range(SHORT_ANSWERS)]
 
 
-def _part(answer: Answer, rng: random.Random) -> str:
-    """Some of the values, at least one and not all, alone."""
-    values = list(answer.values.values())
-    count = rng.randrange(1, len(values)) if len(values) > 1 else 1
-    return " ".join(rng.sample(values, count)) + rng.choice(("", "."))
+def _part(answer: Answer, frame: str, rng: random.Random) -> str:
+    """Some of the values, at least one and not all: alone, or in a frame that breaks off."""
+    slots = list(answer.values)
+    if rng.random() < 0.5:
+        slots = rng.sample(slots, rng.randrange(1, len(slots)))
+        return " ".join(answer.values[slot] for slot in slots) + rng.choice(("", "."))
+    last = max(slots, key=lambda slot: frame.index(f"{{{slot}}}"))
+    return answer.text(frame.partition(f"{{{last}}}")[0]).rstrip(" ,;:") + "."
 
 
 def _repeated(words_: list[str], rng: random.Random) -> str:
@@ -169,7 +182,6 @@ def _pairs_of(answer: Answer, others: list[Answer], rng: random.Random) -> Itera
     values = list(answer.values.values())
     bare = " ".join(values) + rng.choice(("", "."))
     wrong = answer.draw(answer.values)
-    one_wrong = _one_wrong(answer, rng)
     another = rng.choice([one for one in others if one is not answer])
     off_topic = another.text(rng.choice(another.frames))
 
@@ -188,17 +200,23 @@ def _pairs_of(answer: Answer, others: list[Answer], rng: random.Random) -> Itera
     yield pair("wrong values, same frame", answer.text(frame, wrong), False, nearly(0))
     yield pair("wrong values, other frame", answer.text(other_frame, wrong), False, nearly(0))
     share = 1 - 1 / len(values)
-    yield pair("one wrong value", answer.text(rng.choice((frame, other_frame)), one_wrong), False, nearly(share))
+    for _ in range(2):  # the hardest
+        said = answer.text(rng.choice((frame, other_frame)), _one_wrong(answer, rng))
+        yield pair("one wrong value", said, False, nearly(share))
     if len(values) > 1:
-        part = _part(answer, rng)
+        part = _part(answer, frame, rng)
         yield pair("part as hypothesis", part, True, nearly(0.5), at_premise=False)
         yield pair("part as premise", part, False, nearly(0.5), at_premise=True)
     yield pair("broken word", _broken(rng.choice((right, paraphrase)), answer.values, rng), False, nearly(share))
-    yield pair("off topic", off_topic, False, 0.0)
-    yield pair("refusal", rng.choice(templates()), False, 0.0)
-    yield pair("repeated", _repeated(rng.choice((right, paraphrase, off_topic)).split(), rng), False, 0.0)
-    yield pair("soup", _soup(rng), False, 0.0)
-    yield pair("empty", rng.choice(("", "", ".", "I.")), False, 0.0)
+    says_nothing = {
+        "off topic": off_topic,
+        "refusal": rng.choice(templates()),
+        "repeated": _repeated(rng.choice((right, paraphrase, off_topic)).split(), rng),
+        "soup": _soup(rng),
+        "empty": rng.choice(("", "", ".", "I.")),
+    }
+    for kind in rng.sample(list(says_nothing), 3):
+        yield pair(kind, says_nothing[kind], False, 0.0)
 
 
 def pairs(authors: range, seed: int) -> list[Pair]:
