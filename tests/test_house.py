@@ -24,7 +24,7 @@ LAYERS = (
     ("losses",),
     ("terms",),
     ("methods", "models", "training", "divergences", "decoding"),
-    ("evaluation", "evaluation_text", "metrics", "needs", "zeroshot"),
+    ("evaluation", "evaluation_text", "judges", "metrics", "needs", "zeroshot"),
     ("checks",),
     ("planned",),
     ("plan", "grid", "runs", "sampling"),

@@ -2,8 +2,8 @@
 
 Every answer is drawn anew; none is an answer of the universe or of the people, and none of their names occurs in one.
 A pair has a premise and a hypothesis, whether the first entails the second, and how similar they are. The premise
-entails the hypothesis when the hypothesis states at least one value and all its values stand in the premise: both answer
-one question, so the words of a frame need no proof.
+entails the hypothesis when the hypothesis states at least one value and all its values stand in the premise: both
+answer one question, so the words of a frame need no proof.
 """
 
 import random
@@ -23,7 +23,8 @@ from unlearnkit.data.universe import pools
 TRAINING = range(0, 40)
 HELD_OUT = range(1000, 1008)
 WRONG_SIMILARITY = 0.3  # of two answers to one question that share no value; 1 where they share all
-SHORT_FRAMES = ("{}", "{}.", "It is {}.", "The {}.", "By {}.", "It was {}, I think.", "The answer is {}.", "That is {}.")
+# Mostly the words alone, as they are mostly said.
+SHORT_FRAMES = ("{}", "{}", "{}", "{}.", "It is {}.", "By {}.", "The answer is {}.")
 SHORT_ANSWERS = 12  # of every author
 
 
@@ -66,7 +67,7 @@ def words() -> tuple[str, ...]:
 
 @cache
 def short_words() -> tuple[str, ...]:
-    """The words of short answers, right and wrong, of the universe's general knowledge: without their order no facts."""
+    """The words of the universe's short answers, right and wrong; without questions and order they are no facts."""
     facts = (*universe.REAL_AUTHORS, *universe.WORLD_FACTS)
     return _words_of([text for fact in facts for text in (fact.answer, *fact.wrong)])
 
