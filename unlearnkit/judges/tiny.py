@@ -16,7 +16,7 @@ from unlearnkit.judges import pairs
 SETTINGS = {
     "hidden_size": 64,
     "intermediate_size": 128,
-    "num_attention_heads": 2,
+    "num_attention_heads": 4,
     "sharpness": 1.5,  # of the first layer's attention to equal words
     "batch_size": 32,
     "learning_rate": 3e-3,
