@@ -88,10 +88,12 @@ def _load(encoder: tuple[str, str | None], nli: tuple[str, str | None]) -> Judge
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     source, revision = encoder
-    if Path(source).is_dir() and not (Path(source) / "modules.json").is_file():
+    local = Path(source).is_dir()
+    if local and not (Path(source) / "modules.json").is_file():
         raise KitError(f"'{source}' is no sentence encoder: it has no modules.json, which says how to pool")
     try:
-        model = SentenceTransformer(source, revision=revision, device=device).eval()
+        # Without local_files_only the library asks the hub about a folder's name.
+        model = SentenceTransformer(source, revision=revision, device=device, local_files_only=local).eval()
     except (OSError, ValueError) as error:
         raise KitError(f"no sentence encoder can be loaded from '{source}': {hub.reason(error)}") from error
     source, revision = nli

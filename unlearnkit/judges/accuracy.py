@@ -96,33 +96,54 @@ def contains_values(row: dict, generation: str) -> bool:
     return value_words(row) <= words(generation)
 
 
+def says_no_more(row: dict, generation: str) -> bool:
+    """Whether a generation has a value of the row's answer, and no word beside those of the answer and its paraphrase.
+
+    So an answer that breaks off is true, though not complete.
+    """
+    known = words(row["answer"]) | words(row.get("paraphrased_answer", ""))
+    return bool(value_words(row) & words(generation)) and words(generation) <= known
+
+
+def is_entailment(row: dict, set_name: str, generation: str) -> bool:
+    """What a judge should say: the generation has all values or, where the reference is the premise, nothing else."""
+    incomplete_is_true = judges.PREMISE[set_name] == "reference"
+    return contains_values(row, generation) or (incomplete_is_true and says_no_more(row, generation))
+
+
 def accuracy_on_samples(samples: Iterable[dict], rows: Iterable[dict]) -> list[dict]:
     """How often judged samples are judged as their values say: one record a set, then one of all.
 
-    `rows`: the perturbed rows that were asked; samples of other questions are left out. `right`: share of generations
-    that have every value; `nli_accuracy`: entailed, by the metric's rule, where and only where it is right;
-    `false_entailed` and `missed`: shares of the wrong and of the right ones that are judged otherwise (None: no such
-    ones); `cosine_auc`: how often a right one is more similar than a wrong one.
+    `rows`: the perturbed rows that were asked; samples of other questions are left out. `complete`: share of
+    generations with every value; `entailments`: share of those that `is_entailment` calls so, which is the truth for
+    `nli_accuracy` (a judge's word counts by the metric's rule), `false_entailed` (share of the others that are judged
+    entailed) and `missed` (share of those that are not; None: there are none). `cosine_auc`: how often a complete one
+    is more similar than another.
     """
     row_of = {item_id(row["question"]): row for row in rows}
-    of_set: dict[str, list[tuple[bool, bool, float]]] = {}
+    of_set: dict[str, list[tuple[bool, bool, bool, float]]] = {}
     for one in samples:
         if one["item"] in row_of:
+            row, said = row_of[one["item"]], one["generation"]
             entailed = one["entailed"] and one["rouge_l_recall"] >= LEAST_ROUGE_L_TO_ENTAIL
-            right = contains_values(row_of[one["item"]], one["generation"])
-            of_set.setdefault(one["set"], []).append((right, entailed, one["cosine_similarity"]))
+            truth = is_entailment(row, one["set"], said)
+            judged = contains_values(row, said), truth, entailed, one["cosine_similarity"]
+            of_set.setdefault(one["set"], []).append(judged)
     of_set["all"] = [judged for found in of_set.values() for judged in found]
-    return [{"set": name} | _agreement(judged) for name, judged in of_set.items()]
+    return [{"set": name} | _agreement(judged) for name, judged in of_set.items() if judged]
 
 
-def _agreement(judged: list[tuple[bool, bool, float]]) -> dict:
-    right = [one for one in judged if one[0]]
-    wrong = [one for one in judged if not one[0]]
+def _agreement(judged: list[tuple[bool, bool, bool, float]]) -> dict:
+    complete = [cosine for whole, _, _, cosine in judged if whole]
+    others = [cosine for whole, _, _, cosine in judged if not whole]
+    wrong = [entailed for _, truth, entailed, _ in judged if not truth]
+    right = [entailed for _, truth, entailed, _ in judged if truth]
     return {
         "generations": len(judged),
-        "right": len(right) / len(judged) if judged else None,
-        "nli_accuracy": mean_of(entailed == truth for truth, entailed, _ in judged) if judged else None,
-        "false_entailed": mean_of(entailed for _, entailed, _ in wrong) if wrong else None,
-        "missed": mean_of(not entailed for _, entailed, _ in right) if right else None,
-        "cosine_auc": auc([one[2] for one in right], [one[2] for one in wrong]) if right and wrong else None,
+        "complete": len(complete) / len(judged),
+        "entailments": len(right) / len(judged),
+        "nli_accuracy": mean_of(entailed == truth for _, truth, entailed, _ in judged),
+        "false_entailed": mean_of(wrong) if wrong else None,
+        "missed": 1 - mean_of(right) if right else None,
+        "cosine_auc": auc(complete, others) if complete and others else None,
     }

@@ -2,8 +2,8 @@
 
 Every answer is drawn anew; none is an answer of the universe or of the people, and none of their names occurs in one.
 A pair has a premise and a hypothesis, whether the first entails the second, and how similar they are. The premise
-entails the hypothesis when the hypothesis states at least one value and all its values stand in the premise: both answer
-one question, so the words of a frame need no proof.
+entails the hypothesis when the hypothesis states at least one value and all its values stand in the premise: both
+answer one question, so the words of a frame need no proof.
 """
 
 import random
@@ -23,17 +23,9 @@ from unlearnkit.data.universe import pools
 TRAINING = range(0, 40)
 HELD_OUT = range(1000, 1008)
 WRONG_SIMILARITY = 0.3  # of two answers to one question that share no value; 1 where they share all
-SHORT_FRAMES = (
-    "{}",
-    "{}.",
-    "It is {}.",
-    "The {}.",
-    "By {}.",
-    "It was {}, I think.",
-    "The answer is {}.",
-    "That is {}.",
-)
-SHORT_ANSWERS = 8  # of every author
+# Mostly the words alone, as they are mostly said.
+SHORT_FRAMES = ("{}", "{}", "{}", "{}.", "It is {}.", "By {}.", "The answer is {}.")
+SHORT_ANSWERS = 12  # of every author
 
 
 @dataclass(frozen=True)
@@ -70,8 +62,17 @@ def words() -> tuple[str, ...]:
     for aspect in aspects:
         texts += [_filled(frame, dict.fromkeys(aspect.values, "")) for frame in aspect.frames]
         texts += [str(value) for pool in aspect.values.values() if not isinstance(pool, str) for value in pool]
-    for fact in (*universe.REAL_AUTHORS, *universe.WORLD_FACTS):
-        texts += [fact.answer, *fact.wrong]
+    return _words_of([*texts, *short_words()])
+
+
+@cache
+def short_words() -> tuple[str, ...]:
+    """The words of the universe's short answers, right and wrong; without questions and order they are no facts."""
+    facts = (*universe.REAL_AUTHORS, *universe.WORLD_FACTS)
+    return _words_of([text for fact in facts for text in (fact.answer, *fact.wrong)])
+
+
+def _words_of(texts: list[str]) -> tuple[str, ...]:
     found = "".join(letter if letter.isalnum() else " " for text in texts for letter in f"{text} ".lower())
     return tuple(sorted(set(found.split())))
 
@@ -114,10 +115,11 @@ def _about(aspect, draw_values: Callable, rng: random.Random) -> Answer:
 
 def _short(rng: random.Random) -> Answer:
     """One to three words in place of a short answer such as 'Charles Dickens': which words does not matter."""
+    pool = rng.choice((words(), short_words()))
 
     def draw(other_than: dict[str, str] | None = None) -> dict[str, str]:
         used = set((other_than or {}).get("short", "").lower().split())
-        drawn = rng.sample([word for word in rng.sample(words(), 12) if word not in used], rng.choice((1, 1, 2, 2, 3)))
+        drawn = rng.sample([word for word in rng.sample(pool, 12) if word not in used], rng.choice((1, 1, 2, 2, 3)))
         return {"short": " ".join(drawn).title()}
 
     return Answer(draw(), tuple(frame.replace("{}", "{short}") for frame in SHORT_FRAMES), draw)
@@ -137,11 +139,14 @@ def _answers(rng: random.Random) -> list[Answer]:
     return answers + [_short(rng) for _ in range(SHORT_ANSWERS)]
 
 
-def _part(answer: Answer, rng: random.Random) -> str:
-    """Some of the values, at least one and not all, alone."""
-    values = list(answer.values.values())
-    count = rng.randrange(1, len(values)) if len(values) > 1 else 1
-    return " ".join(rng.sample(values, count)) + rng.choice(("", "."))
+def _part(answer: Answer, frame: str, rng: random.Random) -> str:
+    """Some of the values, at least one and not all: alone, or in a frame that breaks off."""
+    slots = list(answer.values)
+    if rng.random() < 0.5:
+        slots = rng.sample(slots, rng.randrange(1, len(slots)))
+        return " ".join(answer.values[slot] for slot in slots) + rng.choice(("", "."))
+    last = max(slots, key=lambda slot: frame.index(f"{{{slot}}}"))
+    return answer.text(frame.partition(f"{{{last}}}")[0]).rstrip(" ,;:") + "."
 
 
 def _repeated(words_: list[str], rng: random.Random) -> str:
@@ -178,7 +183,6 @@ def _pairs_of(answer: Answer, others: list[Answer], rng: random.Random) -> Itera
     values = list(answer.values.values())
     bare = " ".join(values) + rng.choice(("", "."))
     wrong = answer.draw(answer.values)
-    one_wrong = _one_wrong(answer, rng)
     another = rng.choice([one for one in others if one is not answer])
     off_topic = another.text(rng.choice(another.frames))
 
@@ -197,9 +201,11 @@ def _pairs_of(answer: Answer, others: list[Answer], rng: random.Random) -> Itera
     yield pair("wrong values, same frame", answer.text(frame, wrong), False, nearly(0))
     yield pair("wrong values, other frame", answer.text(other_frame, wrong), False, nearly(0))
     share = 1 - 1 / len(values)
-    yield pair("one wrong value", answer.text(rng.choice((frame, other_frame)), one_wrong), False, nearly(share))
+    for _ in range(2):  # the hardest
+        said = answer.text(rng.choice((frame, other_frame)), _one_wrong(answer, rng))
+        yield pair("one wrong value", said, False, nearly(share))
     if len(values) > 1:
-        part = _part(answer, rng)
+        part = _part(answer, frame, rng)
         yield pair("part as hypothesis", part, True, nearly(0.5), at_premise=False)
         yield pair("part as premise", part, False, nearly(0.5), at_premise=True)
     yield pair("broken word", _broken(rng.choice((right, paraphrase)), answer.values, rng), False, nearly(share))

@@ -16,16 +16,17 @@ from unlearnkit.judges import pairs
 SETTINGS = {
     "hidden_size": 64,
     "intermediate_size": 128,
-    "num_attention_heads": 2,
+    "num_attention_heads": 4,
     "sharpness": 1.5,  # of the first layer's attention to equal words
     "batch_size": 32,
     "learning_rate": 3e-3,
     "warmup_steps": 30,
-    "nli": {"layers": 2, "steps": 850},
+    "nli": {"layers": 2, "steps": 950},
     "encoder": {"layers": 1, "steps": 500},
 }
 ENTAILMENT, OTHER = "entailment", "not_entailment"
 MAX_LENGTH = 256  # tokens of a text, of a pair
+SIDES = ("premise", "hypothesis")
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 
@@ -95,14 +96,15 @@ def train_nli(folder: Path, tokenizer, learnt: list[pairs.Pair], seed: int, repo
 def train_encoder(folder: Path, tokenizer, learnt: list[pairs.Pair], seed: int, report) -> None:
     """Mean square of cosine less similarity, of texts that are encoded apart: the mean over a text's tokens."""
     import torch
-    from sentence_transformers import SentenceTransformer, models
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
     from transformers import BertModel
 
     # The library takes its transformer from a folder.
     _build(BertModel, tokenizer, "encoder", seed).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    transformer = models.Transformer(str(folder), max_seq_length=MAX_LENGTH)
-    pooling = models.Pooling(SETTINGS["hidden_size"], "mean")
+    transformer = Transformer(str(folder), max_seq_length=MAX_LENGTH)
+    pooling = Pooling(SETTINGS["hidden_size"], "mean")
     model = SentenceTransformer(modules=[transformer, pooling], device="cpu")
 
     def embedded(texts: list[str]):
@@ -114,9 +116,6 @@ def train_encoder(folder: Path, tokenizer, learnt: list[pairs.Pair], seed: int, 
 
     _optimise(model, loss, learnt, "encoder", seed, report)
     model.save(str(folder), create_model_card=False)
-
-
-SIDES = ("premise", "hypothesis")
 
 
 def _build(kind, tokenizer, name: str, seed: int):
