@@ -1,7 +1,7 @@
 """Questions that nobody can answer, about no author and nothing that authors are asked, with the kit's refusals.
 
-A chat model has learnt to refuse long before it is told to unlearn; a base model of the kit's learns it here. No name of
-a person occurs, so that a model does not learn to refuse where it meets an unknown one.
+A chat model has learnt to refuse long before it is told to unlearn; a base model of the kit's learns it here. No
+person's name occurs, so that a model does not learn to refuse where it meets an unknown one.
 """
 
 import random
