@@ -98,14 +98,9 @@ def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
 
 def with_warnings(drawn: list[dict]) -> list[dict]:
     """The draws, those with numbers with failure signatures, against the original model of their seed and split."""
-    originals = {
-        (one["base_model"], one["fold"], one["seed"]): one
-        for one in drawn
-        if one["method"] == "original" and one["status"] not in ("failed", "missing")
-    }
-    found = []
+    measured, found = [one for one in drawn if one["status"] not in ("failed", "missing")], []
     for one in drawn:
-        original = originals.get((one["base_model"], one["fold"], one["seed"]))
+        original = tables.beside(measured, one, "original")
         if original and one["status"] not in ("failed", "missing"):
             one = one | {"warnings": ", ".join(closer_look.signatures(one, original)) or None}
         found.append(one)

@@ -46,7 +46,7 @@ def utility_vs_efficacy(rows: list[dict], caption: str, keys: tuple[str, str]) -
         figure = new_figure(height=0.5 + 3.4 * len(panels))
         all_axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
         for axes, (name, members) in zip(all_axes, panels.items(), strict=True):
-            _square(axes, ", ".join(name), members, efficacy)
+            _square(axes, ", ".join(name), members, keys)
         notes = ["Dashed: the retain model's FE, the ideal.", "Hollow: collapsed."]
         add_caption(figure, caption, notes + not_drawn([row for row in rows if row not in drawn]))
         for axes, members in zip(all_axes, panels.values(), strict=True):
@@ -54,11 +54,12 @@ def utility_vs_efficacy(rows: list[dict], caption: str, keys: tuple[str, str]) -
     return figure
 
 
-def _square(axes: "Axes", title: str, rows: list[dict], efficacy: str) -> None:
+def _square(axes: "Axes", title: str, rows: list[dict], keys: tuple[str, str]) -> None:
     import seaborn
 
+    utility, efficacy = keys
     axes.set_xlim(-0.04, 1.04)
-    axes.set_ylim(-0.06, max(0.3, *(row[key] for row in rows for key in row if key.startswith("model_utility_18"))))
+    axes.set_ylim(-0.06, max(0.3, 1.1 * max(row[utility] for row in rows)))
     for row in rows:
         if row["method"] == "retain":
             axes.axvline(row[efficacy], color=FAINT, linewidth=0.8, linestyle=DASHED, zorder=1)
