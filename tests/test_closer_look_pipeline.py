@@ -1,0 +1,128 @@
+"""Tables 6 and 7 with models of 30,000 parameters and a judge that compares words: from the runs to the check."""
+
+import copy
+import math
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import MICRO, MICRO_VOCABULARY
+
+from unlearnkit import judges, papers, params, planned, report, runs, stages
+from unlearnkit.judges import tiny
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quiet")]
+
+PARAMS = Path(__file__).resolve().parent.parent / "params" / "tiny"
+
+
+class Words:
+    """Judges that look at nothing but which words two texts share."""
+
+    def cosine_similarity(self, references, generations) -> list[float]:
+        pairs = [(set(one.split()), set(other.split())) for one, other in zip(references, generations, strict=True)]
+        return [len(one & other) / max(1, len(one | other)) for one, other in pairs]
+
+    def entails(self, premises, hypotheses) -> list[bool]:
+        return [set(one.split()) >= set(other.split()) for one, other in zip(premises, hypotheses, strict=True)]
+
+
+@pytest.fixture
+def loaded(monkeypatch) -> list[dict]:
+    """What judges were loaded from, in place of training and loading any."""
+    asked = []
+
+    def train(folder, seed, report) -> dict:
+        (folder / "encoder").mkdir(parents=True)
+        return {"records": [], "seed": seed}
+
+    monkeypatch.setattr(tiny, "train", train)
+    monkeypatch.setattr(judges, "load", lambda sources: asked.append(sources) or Words())
+    return asked
+
+
+def executed(table: str, rows: list[dict], data: dict, **changes) -> planned.Plan:
+    content = yaml.safe_load((PARAMS / f"{table}.yaml").read_text(encoding="utf-8")) | changes
+    content |= {"rows": rows, "profile": "micro"}
+    content["data"] |= data
+    base_model = content["base_models"]["llama"]
+    base_model["scratch"]["architecture"] = MICRO | {"vocab_size": MICRO_VOCABULARY}
+    micro = {"epochs": None, "warmup_steps": 0, "max_length": 256}
+    for training in (base_model["scratch"]["pretrain"], base_model["finetune"]):
+        training |= micro | {"steps": 20, "batch_size": 8}
+    content["unlearn"]["paper"] |= micro | {"steps": 2, "batch_size": 4}
+    content["evaluation"] |= {"max_length": 256, "max_new_tokens": 6}
+    plan = papers.make(params.parse(copy.deepcopy(content), "here"), "here")
+    for run in plan.runs.values():
+        stages.execute(run, lambda *_: None)
+    return plan
+
+
+def checked(plan: planned.Plan, result: Path) -> dict[str, dict]:
+    """Label -> the record of a row, after the stored result was checked."""
+    found = report.assemble(plan, {}, result)
+    paper = papers.of(plan.params.table)
+    assert paper.problems(result) == []
+    assert {one["status"] for one in found} <= {"ok", "collapsed"} and len(found) == len(plan.rows)
+    judged = ("forget_cs", "forget_es", "retain_cs", "model_utility_18", "forget_efficacy")
+    for one in found:
+        assert not {*judged, "forget_te_tiny"} & one.keys()
+        assert all(0 <= one[f"{key}_tiny"] <= 1 for key in judged) and 0 <= one["forget_te"] <= 1
+        assert {"forget_quality_p", "answers_auc", "warnings"} <= one.keys()
+    folder = result / "rows" / f"llama__{plan.rows[0].label}" / f"seed-{plan.params.seeds[0]}"
+    first = runs.read_samples(folder / "samples.jsonl.gz")[0]
+    assert Words().cosine_similarity([first["reference"]], [first["generation"]]) == [first["cosine_similarity"]]
+    runs.write_samples(folder / "samples.jsonl.gz", [first | {"entailed": True, "rouge_l_recall": 1.0}])
+    assert paper.problems(result) or first["generation"] == first["reference"]
+    return {row.label: one for row, one in zip(plan.rows, found, strict=True)}
+
+
+def losses(plan: planned.Plan, label: str) -> dict[str, float]:
+    row = next(row for row in plan.rows if row.label == label)
+    return runs.manifest(plan.runs[row.draws[0].run])["losses"]
+
+
+def test_table_6_from_its_runs_to_its_check(loaded, local):
+    rows = [{"method": name} for name in ("original", "retain", "retain_2", "gd", "me_gd", "idk_ap")]
+    rows.append({"method": "me_gd", "parameters": {"alpha": 1.0}, "note": "alpha 1", "forget_splits": ["forget05"]})
+    plan = executed("table6", rows, {"forget_splits": ["forget01", "forget05"]})
+    (trained,) = (run for run in plan.runs.values() if run.kind == "judges")
+    place = {name: {"source": str(runs.folder(trained) / name), "revision": None} for name in ("encoder", "nli")}
+    assert loaded == [place] * (2 * 6 + 1)
+    found = checked(plan, local / "result")
+    assert found["me_gd_forget01"]["n_forget"] == 40 and found["me_gd_forget05"]["n_forget"] == 80
+    assert found["me_gd_alpha_1_forget05"]["steps"] == 2
+    assert found["me_gd_alpha_1_forget05"]["forget_probability"] != found["me_gd_forget05"]["forget_probability"]
+    originals = [found[f"original_{split}"] for split in ("forget01", "forget05")]
+    assert originals[0]["retain_probability"] == originals[1]["retain_probability"], "one model, the same questions"
+    assert originals[0]["forget_probability"] != originals[1]["forget_probability"]
+    assert found["retain_forget01"]["forget_quality_p"] == found["retain_forget05"]["forget_quality_p"] == 1
+    names = {path.name for path in (local / "result").iterdir()}
+    assert {"utility_vs_efficacy.png", "parts_llama.png", "table.md", "table.tex", "verdict.md"} <= names
+
+
+def test_table_7_from_its_runs_to_its_check(loaded, local):
+    rows = [{"method": name} for name in ("original", "retain", "npo", "npo_kl")]
+    rows += [{"method": name, "reference": "fixed", "note": "fixed"} for name in ("npo", "npo_kl")]
+    rows.append({"method": "me_gd", "retain_mix": {"nearest": 1.0, "task": 1.0}, "note": "mixture"})
+    plan = executed("table7", rows, {"requests": 2}, seeds=[1])
+    found = checked(plan, local / "result")
+    ln2 = 2 / 0.1 * math.log(2)
+    assert losses(plan, "npo_request_1")["1"] == pytest.approx(ln2, rel=1e-4)
+    assert losses(plan, "npo_request_2")["1"] == pytest.approx(ln2, rel=1e-4), "it starts at its reference"
+    # The original model is where the first request started, not the second.
+    assert abs(losses(plan, "npo_fixed_request_2")["1"] - ln2) > 1e-3
+    assert losses(plan, "npo_kl_fixed_request_2")["1"] != losses(plan, "npo_kl_request_2")["1"]
+    moving, fixed = (found[f"npo{note}_request_1"] for note in ("", "_fixed"))
+    assert moving["forget_efficacy_tiny"] == fixed["forget_efficacy_tiny"]
+    for label in ("original", "npo", "me_gd_mixture"):
+        asked = [items(local / "result", f"{label}_request_{number}") for number in (1, 2)]
+        assert [len(one) for one in asked] == [40, 40] and asked[0].isdisjoint(asked[1])
+    names = {path.name for path in (local / "result").iterdir()}
+    assert {"over_requests.png", "choices_npo.png", "choices_npo_kl.png", "choices_me_gd.png"} <= names
+
+
+def items(result: Path, label: str) -> set[str]:
+    """The forget questions that a row was asked."""
+    file = result / "rows" / f"llama__{label}" / "seed-1" / "samples.jsonl.gz"
+    return {one["item"] for one in runs.read_samples(file) if one["set"] == "forget"}
