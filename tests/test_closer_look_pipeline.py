@@ -70,10 +70,11 @@ def checked(plan: planned.Plan, result: Path) -> dict[str, dict]:
         assert all(0 <= one[f"{key}_tiny"] <= 1 for key in judged) and 0 <= one["forget_te"] <= 1
         assert {"forget_quality_p", "answers_auc", "warnings"} <= one.keys()
     folder = result / "rows" / f"llama__{plan.rows[0].label}" / f"seed-{plan.params.seeds[0]}"
-    first = runs.read_samples(folder / "samples.jsonl.gz")[0]
+    first, *rest = runs.read_samples(folder / "samples.jsonl.gz")
     assert Words().cosine_similarity([first["reference"]], [first["generation"]]) == [first["cosine_similarity"]]
-    runs.write_samples(folder / "samples.jsonl.gz", [first | {"entailed": True, "rouge_l_recall": 1.0}])
-    assert paper.problems(result) or first["generation"] == first["reference"]
+    runs.write_samples(folder / "samples.jsonl.gz", [first | {"cosine_similarity": 0.987}, *rest])
+    problems = paper.problems(result)
+    assert problems and all("_cs_tiny" in line or "efficacy_tiny" in line for line in problems)
     return {row.label: one for row, one in zip(plan.rows, found, strict=True)}
 
 
@@ -83,12 +84,12 @@ def losses(plan: planned.Plan, label: str) -> dict[str, float]:
 
 
 def test_table_6_from_its_runs_to_its_check(loaded, local):
-    rows = [{"method": name} for name in ("original", "retain", "retain_2", "gd", "me_gd", "idk_ap")]
+    rows = [{"method": name} for name in ("original", "retain", "me_gd", "idk_ap")]
     rows.append({"method": "me_gd", "parameters": {"alpha": 1.0}, "note": "alpha 1", "forget_splits": ["forget05"]})
     plan = executed("table6", rows, {"forget_splits": ["forget01", "forget05"]})
     (trained,) = (run for run in plan.runs.values() if run.kind == "judges")
     place = {name: {"source": str(runs.folder(trained) / name), "revision": None} for name in ("encoder", "nli")}
-    assert loaded == [place] * (2 * 6 + 1)
+    assert loaded == [place] * (2 * 4 + 1)
     found = checked(plan, local / "result")
     assert found["me_gd_forget01"]["n_forget"] == 40 and found["me_gd_forget05"]["n_forget"] == 80
     assert found["me_gd_alpha_1_forget05"]["steps"] == 2
