@@ -138,8 +138,9 @@ def some():
     return pairs.pairs(range(3), 1), pairs.pairs(range(1000, 1003), 1)
 
 
-def test_pairs_name_nobody_and_repeat_no_answer_of_the_universe_or_the_people(some):
-    texts = {text for found in some for one in found for text in (one.premise, one.hypothesis)}
+def test_pairs_name_nobody_and_repeat_no_answer_of_the_universe_or_the_people():
+    # Without care, 62 of these texts name somebody.
+    texts = {text for one in pairs.pairs(range(12), 1) for text in (one.premise, one.hypothesis)}
     names = {row["name"] for name in people.GROUPS for row in people.generate()[name]}
     for name in (*universe.author_names(), *names):
         assert not any(name in text for text in texts), name
