@@ -157,9 +157,11 @@ def test_author_names_are_those_who_are_asked_about():
 
 def test_held_out_pairs_share_no_long_answer_with_those_learnt(some):
     assert not set(pairs.TRAINING) & set(pairs.HELD_OUT)
-    learnt, held_out = ({one.premise for one in found if len(one.premise.split()) > 5} for found in some)
-    refusals = set(pairs.templates())
-    assert learnt and not (learnt & held_out) - refusals
+    learnt, held_out = (
+        {one.premise for one in found if one.kind in ("same", "paraphrase") and len(one.premise.split()) > 5}
+        for found in some
+    )
+    assert len(learnt) > 50 and not learnt & held_out
 
 
 def test_pairs_are_the_same_for_a_seed_and_others_for_another():
