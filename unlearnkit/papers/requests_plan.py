@@ -2,10 +2,10 @@
 
 import dataclasses
 
-from unlearnkit import checks, planned, terms
+from unlearnkit import checks, methods, planned, terms
 from unlearnkit.data import requests, templates
 from unlearnkit.errors import KitError, at
-from unlearnkit.papers.closer_look_plan import check_judges, judge_specs, named
+from unlearnkit.papers.closer_look_plan import check_judges, check_names, judge_specs, named
 from unlearnkit.planned import Draw, Models, Plan, Row, unlearn_spec
 from unlearnkit.schema_closer_look import Continual, ContinualRow
 
@@ -80,9 +80,21 @@ def _check(content: Continual, where: str) -> None:
         check_judges(content)
         checks.check_paper_setting_alone(content)
         checks.check_rows(content, checks.REFERENCE_ROWS, NEEDED)
+        check_names(content)
         for number, row in enumerate(content.rows):
             with at(f"rows.{number}.retain_mix"):
                 requests.check_mix(row.retain_mix)
+            if row.method not in checks.REFERENCE_ROWS:
+                with at(f"rows.{number}"):
+                    _check_effect(row, methods.variant(row.method, row.variant, content.own_methods))
+
+
+def _check_effect(row: ContinualRow, variant: terms.Variant) -> None:
+    """KitError: the row says something that its method does not look at."""
+    if row.reference == "fixed" and not (variant.reference_parts or variant.compared_parts):
+        raise KitError(f"reference: '{row.method}' compares with no other model; leave it out")
+    if "retain_mix" in row.model_fields_set and not terms.FROM_RETAIN.intersection(variant.parts):
+        raise KitError(f"retain_mix: '{row.method}' takes no retain data; leave it out")
 
 
 def _chain(plan: Plan, models: RequestModels, row: ContinualRow, judged: dict) -> list[Row]:
@@ -106,7 +118,8 @@ def _chain(plan: Plan, models: RequestModels, row: ContinualRow, judged: dict) -
                 changes["reference"] = original if row.reference == "fixed" and number > 1 else None
                 run = models.request(last.get(seed, original), label, number, judged, how, **changes)
                 last[seed] = {"run": run}
-            retain = models.request(models.retain(seed), f"retain_{fold}{models.of_seed(seed)}", number, judged)
+            label = f"retain_request_{number}{models.of_seed(seed)}"
+            retain = models.request(models.retain(seed), label, number, judged)
             draws.append(Draw(seed, run, retain))
         found.append(dataclasses.replace(line, draws=tuple(draws), fold=fold))
     return found
