@@ -3,7 +3,7 @@
 import dataclasses
 
 from unlearnkit import checks, methods, planned, terms
-from unlearnkit.data import requests, templates
+from unlearnkit.data import benchmarks, requests, templates
 from unlearnkit.errors import KitError, at
 from unlearnkit.papers.closer_look_plan import check_judges, check_names, judge_specs, named
 from unlearnkit.planned import Draw, Models, Plan, Row, unlearn_spec
@@ -16,11 +16,18 @@ NEEDED = {
 
 
 class RequestModels(Models):
-    """The models of one base model. The retain model never saw an author of any request."""
+    """The models of one base model. The retain model never saw an author of any request; base and original model know
+    nothing of requests, so that Table 6 has the same.
+    """
+
+    def __init__(self, plan: Plan, name: str):
+        super().__init__(plan, name)
+        self.of_requests = self.shared
+        self.shared = self.shared | {"data": benchmarks.spec(plan.data.tofu)}
 
     def retain(self, seed: int) -> dict:
         last = self.plan.params.data.requests
-        return self.finetuned([f"remaining_{last}"], "retain", seed)
+        return self.finetuned([f"remaining_{last}"], "retain", seed, **self.of_requests)
 
     def request(self, start: dict, label: str, number: int, judged: dict, how: dict | None = None, **changes) -> str:
         """The key of a run that evaluates a model on a request, after unlearning it where `how` says so."""
@@ -31,7 +38,7 @@ class RequestModels(Models):
             "world_facts": "world_facts_perturbed",
         }
         evaluation = self.plan.params.evaluation.model_dump()
-        spec = {**self.shared, "start": start, "unlearn": how, "evaluated": evaluated, "evaluation": evaluation}
+        spec = {**self.of_requests, "start": start, "unlearn": how, "evaluated": evaluated, "evaluation": evaluation}
         sets = [*evaluated.values(), "full"]  # the last says which author a question is about
         needs = [one["run"] for one in (start, changes.get("reference") or {}, *judged.values()) if "run" in one]
         if how:
