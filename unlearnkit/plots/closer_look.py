@@ -29,7 +29,7 @@ LINES = ("--", ":", "-.")  # of rows with a note
 
 
 def utility_vs_efficacy(rows: list[dict], caption: str, keys: tuple[str, str]) -> "Figure":
-    """One panel per base model and forget split (`fold`): x forget efficacy, y model utility; both from 0 to 1.
+    """One panel per base model and forget split (`fold`, may be None): x forget efficacy, y model utility; from 0 to 1.
 
     keys: of utility and efficacy. Dashed: the retain model's efficacy. Rows without either number are named in the
     caption. KitError where no row has both.
@@ -46,19 +46,21 @@ def utility_vs_efficacy(rows: list[dict], caption: str, keys: tuple[str, str]) -
         figure = new_figure(height=0.5 + 3.4 * len(panels))
         all_axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
         for axes, (name, members) in zip(all_axes, panels.items(), strict=True):
-            _square(axes, ", ".join(name), members, efficacy)
-        notes = ["Dashed: the retain model's FE, the ideal.", "Hollow: collapsed."]
+            _square(axes, ", ".join(filter(None, name)), members, keys)
+        dashed = any(row["method"] == "retain" for row in drawn)
+        notes = [*(["Dashed: the retain model's FE, the ideal."] if dashed else []), "Hollow: collapsed."]
         add_caption(figure, caption, notes + not_drawn([row for row in rows if row not in drawn]))
         for axes, members in zip(all_axes, panels.values(), strict=True):
             named_points(axes, members, [(row[efficacy], row[utility]) for row in members], styles)
     return figure
 
 
-def _square(axes: "Axes", title: str, rows: list[dict], efficacy: str) -> None:
+def _square(axes: "Axes", title: str, rows: list[dict], keys: tuple[str, str]) -> None:
     import seaborn
 
+    utility, efficacy = keys
     axes.set_xlim(-0.04, 1.04)
-    axes.set_ylim(-0.06, max(0.3, *(row[key] for row in rows for key in row if key.startswith("model_utility_18"))))
+    axes.set_ylim(-0.06, max(0.3, *(1.1 * row[utility] for row in rows)))
     for row in rows:
         if row["method"] == "retain":
             axes.axvline(row[efficacy], color=FAINT, linewidth=0.8, linestyle=DASHED, zorder=1)
@@ -105,10 +107,11 @@ def over_requests(rows: list[dict], caption: str, columns: Sequence[tuple[str, s
     return figure
 
 
-def parts(rows: list[dict], caption: str, columns: Sequence[tuple[str, str]]) -> "Figure":
+def parts(rows: list[dict], caption: str, columns: Sequence[tuple[str, str]], share: str = "a third of MU") -> "Figure":
     """One panel per forget split (`fold`) of one base model: a line a row, a column a metric; all from 0 to 1.
 
-    columns: (key, head). A cell is its number, shaded by it; what a row lacks stays empty.
+    columns: (key, head). share: what the right six columns are. A cell is its number, shaded by it; what a row lacks
+    stays empty.
     """
     groups: dict[str, list[dict]] = {}
     for row in rows:
@@ -120,8 +123,8 @@ def parts(rows: list[dict], caption: str, columns: Sequence[tuple[str, str]]) ->
         all_axes = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axes, (fold, members) in zip(all_axes, groups.items(), strict=True):
             _cells(axes, members, columns)
-            axes.set_title(f"{base_model}, {fold}", pad=20)
-        add_caption(figure, caption, ["The left six columns make FE but for TE, the right six are a third of MU."])
+            axes.set_title(", ".join(filter(None, (base_model, fold))), pad=20)
+        add_caption(figure, caption, [f"The left six columns make FE but for TE, the right six are {share}."])
     return figure
 
 
