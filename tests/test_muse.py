@@ -104,7 +104,7 @@ def test_what_is_asked_stands_for_the_raw_sets(copy_of_news):
     before = {name: source.fingerprint(name) for name in (*muse.STAND_INS, "verbmem/forget")}
     write(copy_of_news, "verbmem/forget", [{"prompt": "A", "gt": "text."}])
     changed = {name for name, was in before.items() if source.fingerprint(name) != was}
-    assert changed == {"raw/forget", "verbmem/forget"}
+    assert changed == {"raw/forget", "raw/continuations", "verbmem/forget"}
     with pytest.raises(KitError, match="no set 'raw/forget'"):
         raw.fingerprint("raw/forget")
 
@@ -179,8 +179,10 @@ def test_the_real_documents_that_are_asked_about(real_data, monkeypatch):
     """Forget, retain and held-out documents share no passage of a hundred words, shorter ones that many pages have."""
     monkeypatch.setenv("UNLEARNKIT_DATA", str(real_data))
     source = muse.Source("local", train_on="asked")
-    forget, *retain = (["".join(row.values()) for row in source.rows(name)] for name in muse.STAND_INS)
+    names = ("raw/forget", "raw/retain1", "raw/retain2")
+    forget, *retain = (["".join(row.values()) for row in source.rows(name)] for name in names)
     assert [len(texts) for texts in (forget, *retain)] == [200, 50, 50]
+    assert source.rows("raw/continuations") == source.rows("raw/forget")[:100]
     assert 1400 < max(len(text.split()) for text in forget) < 1500
 
     def passages(texts: list[str]) -> set[tuple[str, ...]]:

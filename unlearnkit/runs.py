@@ -41,6 +41,7 @@ LIBRARIES = (
     "accelerate",
     "numpy",
     "rouge-score",
+    "sentence-transformers",
 )
 
 

@@ -64,7 +64,7 @@ def _told_apart(samples: list[dict], retain: list[dict]) -> dict:
     pairs = answers, [theirs[one["item"]] for one in forget], [one["author"] for one in forget]
     try:
         test = two_sample.indistinguishability(*pairs)
-    except KitError:  # neither model says a word
+    except KitError:  # neither model says a word, or there is one author alone
         return {}
     return {
         "answers_auc": test.auc,

@@ -50,8 +50,9 @@ def problems(
     }
     for record in drawn:
         draw, other = (record["row"], record["seed"]), (f"{record['base_model']}/{against}", record["seed"])
-        if (f"{other[0]}_{record.get('fold')}", record["seed"]) in samples:  # one for each forget set
-            other = f"{other[0]}_{record['fold']}", record["seed"]
+        of_fold = f"{other[0]}_{(record.get('fold') or '').replace(' ', '_')}", record["seed"]
+        if of_fold in samples:  # one for each forget set
+            other = of_fold
         where = f"row {draw[0]}, seed {draw[1]}"
         if draw not in samples or other not in samples:
             found.append(f"seeds.csv, {where}: no samples")
