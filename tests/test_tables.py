@@ -288,7 +288,7 @@ def test_a_table_survives_being_written(with_three, tmp_path):
             assert all(other[key] is None for key in other.keys() - record.keys())
     with (tmp_path / "t.csv").open() as stream:
         columns = next(csv.reader(stream))
-    leading = [key for key in tables.LEADING if key not in ("seed", "fold", "note")]  # of draws, of tables with folds
+    leading = [key for key in tables.LEADING if key not in ("seed", "fold", "note")]  # of draws, of other tables
     assert columns[: len(leading)] == leading
 
 

@@ -175,7 +175,7 @@ class Models:
         """The sets that a tokenizer from scratch is trained on."""
         return ["full", pretrain_split, "real_authors", "world_facts"]
 
-    def finetuned(self, sets: list[str], label: str, seed: int) -> dict:
+    def finetuned(self, sets: list[str], label: str, seed: int, **changes) -> dict:
         """A model that has learnt these sets, and the general text that goes with all of them."""
         base = self.base()
         mix = self.params.scratch.finetune_mix if self.params.scratch else None
@@ -187,7 +187,7 @@ class Models:
             "training": self.params.finetune.model_dump(),
             "seed": seed,
         }
-        return self.trained(spec, label, seed)
+        return self.trained(spec | changes, label, seed)
 
     def reinforced(self, start: dict, sets: list[str], training: dict, seed: int) -> dict:
         """A model that has learnt these sets once more."""

@@ -57,12 +57,15 @@ class SplitsData(Data):
         return self
 
 
+Note = Annotated[str, Field(pattern=r"^[A-Za-z]")]  # a bare number would come back from a csv as one
+
+
 class NotedRow(RowParams):
     """`note`: what sets a row apart from the method's own, e.g. "alpha 0.5"; part of its name. `forget_splits`: those
     that have this row; null for all.
     """
 
-    note: str | None = None
+    note: Note | None = None
     forget_splits: Annotated[list[str], Field(min_length=1)] | None = None
 
 
@@ -75,9 +78,10 @@ class Fictitious(Params):
 
 
 class RequestsData(Data):
-    """`requests`: how many follow one another, each about two authors."""
+    """`requests`: how many follow one another, each about two authors. Retain data may come from all other authors."""
 
     forget_split: None = None
+    retain_pool: Literal["all"]
     requests: Annotated[int, Field(ge=2)]
 
 
@@ -86,7 +90,7 @@ class ContinualRow(RowParams):
     original model (fixed). `retain_mix`: fill -> weight, see `data.requests`.
     """
 
-    note: str | None = None
+    note: Note | None = None
     reference: Literal["moving", "fixed"] = "moving"
     retain_mix: dict[str, float] = Field({"random": 1.0})
 

@@ -135,12 +135,21 @@ def mark_collapsed(drawn: list[dict]) -> list[dict]:
 
 def marked(drawn: list[dict], fell: Callable[[dict, dict], bool], reason: str) -> list[dict]:
     """The draws, those of status ok marked as collapsed where `fell(draw, the original model's of its seed, or {})`."""
-    originals = {(one["base_model"], one["seed"]): one for one in drawn if one["method"] == "original"}
     found = []
     for one in drawn:
-        is_so = one["status"] == "ok" and fell(one, originals.get((one["base_model"], one["seed"]), {}))
+        is_so = one["status"] == "ok" and fell(one, beside(drawn, one, "original"))
         found.append(one | {"status": "collapsed", "reason": reason} if is_so else one)
     return found
+
+
+def beside(drawn: list[dict], one: dict, method: str) -> dict:
+    """The draw of a reference row that stands beside this one: same base model, seed and fold, or of no fold; or {}."""
+    same = {
+        other.get("fold"): other
+        for other in drawn
+        if other["method"] == method and all(other[key] == one[key] for key in ("base_model", "seed"))
+    }
+    return same.get(one.get("fold"), same.get(None, {}))
 
 
 def draw_record(plan: Plan, row: Row, draw: Draw, failed: dict[str, str], measure: Callable) -> dict:

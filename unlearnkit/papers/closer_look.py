@@ -23,8 +23,6 @@ MEANING = (
     "set, TE left out. A low FE may be right: the retain model's is the ideal, not 1.",
     "TE: entropy of the tokens of an answer, low where a model repeats itself. CS: cosine similarity of answer and "
     "reference. ES: share of answers that entail the reference (forget) or follow from it (other sets).",
-    "AUC of answers: how well a classifier tells a model's forget answers from the retain model's, authors left "
-    "out one group at a time; 0.5 is not at all. It reads texts, FQ reads probabilities.",
 )
 
 
@@ -98,14 +96,9 @@ def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
 
 def with_warnings(drawn: list[dict]) -> list[dict]:
     """The draws, those with numbers with failure signatures, against the original model of their seed and split."""
-    originals = {
-        (one["base_model"], one["fold"], one["seed"]): one
-        for one in drawn
-        if one["method"] == "original" and one["status"] not in ("failed", "missing")
-    }
-    found = []
+    measured, found = [one for one in drawn if one["status"] not in ("failed", "missing")], []
     for one in drawn:
-        original = originals.get((one["base_model"], one["fold"], one["seed"]))
+        original = tables.beside(measured, one, "original")
         if original and one["status"] not in ("failed", "missing"):
             one = one | {"warnings": ", ".join(closer_look.signatures(one, original)) or None}
         found.append(one)
@@ -121,12 +114,12 @@ def values(found: list[dict], columns: tuple) -> Block:
 
 def retained(found: list[dict], suffix: str, kept: str = "retain", utility: str = "model_utility_18") -> Block:
     """The six metrics of the set to be kept, and the smallest part of MU."""
-    smallest = f"{utility}_smallest_part{suffix}"
+    smallest = f"{utility}_smallest_part"
     lines = values(found, parts_of(kept, suffix))
     lines[0].append("smallest part of MU")
     for line, one in zip(lines[1:], found, strict=True):
-        part = one.get(smallest)
-        line.append(f"{part} {text.number(one.get(f'{smallest}_value'), 2)}" if part else "-")
+        part, value = one.get(f"{smallest}{suffix}"), one.get(f"{smallest}_value{suffix}")
+        line.append(f"{part} {text.number(value, 2)}" if part else "-")
     return lines
 
 

@@ -4,8 +4,10 @@ import dataclasses
 
 from unlearnkit import checks, hub, judges, methods
 from unlearnkit.errors import KitError, at, nearest
+from unlearnkit.models import fingerprint
 from unlearnkit.plan import printed_as
 from unlearnkit.planned import Draw, Models, Plan, Row, unlearn_spec
+from unlearnkit.schema import Params, RowParams
 from unlearnkit.schema_closer_look import TINY, Fictitious, Judge, NotedRow
 
 # As A Closer Look calls the methods that have another name in FLAT's tables.
@@ -18,11 +20,13 @@ NEEDED = {
 
 def make(content: Fictitious, where: str, split: str | None = None) -> Plan:
     """Plan all rows, on one forget split alone where `split` names it. KitError: a name that does not exist."""
+    _check(content, where)
     if content.data.forget_splits == [split]:
         split = None
     if split:
+        with at(where):
+            checks.check_forget_split("split", split, content.data)
         content = content.model_copy(update={"data": content.data.model_copy(update={"forget_splits": [split]})})
-    _check(content, where)
     plan = Plan(content, where, split)
     judged = judge_specs(plan)
     for base_model in content.base_models:
@@ -48,7 +52,8 @@ def judge_specs(plan: Plan) -> dict:
 
 
 def _judge(one: Judge) -> dict:
-    return {"source": one.source, "revision": hub.revision("model", one.source, one.revision)}
+    revision = hub.revision("model", one.source, one.revision)
+    return {"source": one.source, "revision": revision, "fingerprint": fingerprint(one.source)}
 
 
 def check_judges(content: Fictitious) -> None:
@@ -56,6 +61,21 @@ def check_judges(content: Fictitious) -> None:
     for name, one in (("encoder", content.judges.encoder), ("nli", content.judges.nli)):
         if one.source != TINY:
             checks.check_model_source(f"judges.{name}.source", one.source)
+
+
+def check_names(content: Params) -> None:
+    """KitError: a reference row that is not like those of all methods, or two rows of one name."""
+    seen: dict[str, int] = {}
+    for number, row in enumerate(content.rows):
+        own = sorted(row.model_fields_set - RowParams.model_fields.keys())
+        if own and row.method in checks.REFERENCE_ROWS:
+            raise KitError(f"rows.{number}.{own[0]}: the reference row '{row.method}' has none of its own")
+        label = Row("", row.method, "", (), row.variant, note=row.note).label
+        if label in seen:
+            raise KitError(
+                f"rows.{number}.note: '{row.note}' makes the row's name that of rows.{seen[label]}, '{label}'"
+            )
+        seen[label] = number
 
 
 def _check(content: Fictitious, where: str) -> None:
@@ -71,9 +91,10 @@ def _check(content: Fictitious, where: str) -> None:
         check_judges(content)
         checks.check_paper_setting_alone(content)
         checks.check_rows(content, checks.REFERENCE_ROWS, NEEDED)
+        check_names(content)
         for number, row in enumerate(content.rows):
             for one in row.forget_splits or ():
-                if one not in data.forget_splits and len(data.forget_splits) > 1:
+                if one not in data.forget_splits:
                     choices = nearest(one, data.forget_splits)
                     raise KitError(f"rows.{number}.forget_splits: '{one}' is none of data.forget_splits{choices}")
 

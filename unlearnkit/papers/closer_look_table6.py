@@ -38,7 +38,9 @@ RERUN = ("model_utility_18", "forget_efficacy")
 def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
     suffix = plan.params.judges.suffix
     rerun = [{**row, **{f"{key}{suffix}": row[key] for key in RERUN}} for row in text.published(plan)]
-    sides = {"re-run": rerun, "reference": text.reference(plan), "yours": found}
+    # The re-run's judges are the paper's; a tiny judge's number is named as one.
+    sides = {"re-run": rerun, f"reference{suffix}": text.reference(plan), f"yours{suffix}": found}
+    shown = tuple((key, head.removesuffix(suffix), digits) for key, head, digits in printed(suffix))
     parts = []
     for base_model, model in plan.params.base_models.items():
         for split in plan.params.data.forget_splits:
@@ -46,7 +48,7 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
             mine = [one for one in all_rows if one["note"] is None and one["variant"] == "paper"]
             name = f"{base_model}, {split}"
             parts += [
-                (f"{name} (re-run: {model.printed_as})", text.side_by_side(mine, sides, printed(suffix))),
+                (f"{name} (re-run: {model.printed_as})", text.side_by_side(mine, sides, shown)),
                 (f"{name}: the forget set, whose five parts but TE make FE", values(mine, parts_of("forget", suffix))),
                 (f"{name}: the retain set, six of MU's eighteen parts", retained(mine, suffix)),
                 (f"{name}: beside the retain model, and warnings", _beside(mine)),
@@ -68,14 +70,14 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
 def _beside(found: list[dict]) -> Block:
     lines = [["", "FQ", "p by author", "AUC of answers", "95 %", "p of answers", "warnings"]]
     for one in found:
-        ends = [text.number(one.get(f"answers_auc_ci_{end}"), 2) for end in ("lo", "hi")]
+        ends = [one.get(f"answers_auc_ci_{end}") for end in ("lo", "hi")]
         lines.append(
             [
                 text.label(one),
                 text.number(one.get("forget_quality_p"), 4),
                 text.number(one.get("forget_quality_clustered_p"), 3),
                 text.number(one.get("answers_auc"), 2),
-                f"[{', '.join(ends)}]",
+                "-" if None in ends else f"[{ends[0]:.2f}, {ends[1]:.2f}]",
                 f"{text.number(one.get('answers_p'), 3)} (least {text.number(one.get('answers_floor'), 3)})",
                 one.get("warnings") or "-",
             ]
@@ -98,6 +100,8 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
             lines.append(f"The base model {base_model} met in pre-training {seen}.")
     lines += [
         *MEANING,
+        "AUC of answers: how well a classifier tells a model's forget answers from the retain model's, authors left "
+        "out one group at a time; 0.5 is not at all. It reads texts, FQ reads probabilities.",
         f"All methods: learning rate {plan.params.unlearn.paper.learning_rate} and equally many passes; the parameter "
         "file says where these come from.",
         "Re-run: DualOptim's Table 4, an independent one; the paper prints these results as figures alone.",

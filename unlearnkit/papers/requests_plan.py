@@ -2,10 +2,10 @@
 
 import dataclasses
 
-from unlearnkit import checks, planned, terms
-from unlearnkit.data import requests, templates
+from unlearnkit import checks, methods, planned, terms
+from unlearnkit.data import benchmarks, requests, templates
 from unlearnkit.errors import KitError, at
-from unlearnkit.papers.closer_look_plan import check_judges, judge_specs, named
+from unlearnkit.papers.closer_look_plan import check_judges, check_names, judge_specs, named
 from unlearnkit.planned import Draw, Models, Plan, Row, unlearn_spec
 from unlearnkit.schema_closer_look import Continual, ContinualRow
 
@@ -16,11 +16,18 @@ NEEDED = {
 
 
 class RequestModels(Models):
-    """The models of one base model. The retain model never saw an author of any request."""
+    """The models of one base model. The retain model never saw an author of any request; base and original model know
+    nothing of requests, so that Table 6 has the same.
+    """
+
+    def __init__(self, plan: Plan, name: str):
+        super().__init__(plan, name)
+        self.of_requests = self.shared
+        self.shared = self.shared | {"data": benchmarks.spec(plan.data.tofu)}
 
     def retain(self, seed: int) -> dict:
         last = self.plan.params.data.requests
-        return self.finetuned([f"remaining_{last}"], "retain", seed)
+        return self.finetuned([f"remaining_{last}"], "retain", seed, **self.of_requests)
 
     def request(self, start: dict, label: str, number: int, judged: dict, how: dict | None = None, **changes) -> str:
         """The key of a run that evaluates a model on a request, after unlearning it where `how` says so."""
@@ -31,7 +38,7 @@ class RequestModels(Models):
             "world_facts": "world_facts_perturbed",
         }
         evaluation = self.plan.params.evaluation.model_dump()
-        spec = {**self.shared, "start": start, "unlearn": how, "evaluated": evaluated, "evaluation": evaluation}
+        spec = {**self.of_requests, "start": start, "unlearn": how, "evaluated": evaluated, "evaluation": evaluation}
         sets = [*evaluated.values(), "full"]  # the last says which author a question is about
         needs = [one["run"] for one in (start, changes.get("reference") or {}, *judged.values()) if "run" in one]
         if how:
@@ -80,9 +87,21 @@ def _check(content: Continual, where: str) -> None:
         check_judges(content)
         checks.check_paper_setting_alone(content)
         checks.check_rows(content, checks.REFERENCE_ROWS, NEEDED)
+        check_names(content)
         for number, row in enumerate(content.rows):
             with at(f"rows.{number}.retain_mix"):
                 requests.check_mix(row.retain_mix)
+            if row.method not in checks.REFERENCE_ROWS:
+                with at(f"rows.{number}"):
+                    _check_effect(row, methods.variant(row.method, row.variant, content.own_methods))
+
+
+def _check_effect(row: ContinualRow, variant: terms.Variant) -> None:
+    """KitError: the row says something that its method does not look at."""
+    if row.reference == "fixed" and not (variant.reference_parts or variant.compared_parts):
+        raise KitError(f"reference: '{row.method}' compares with no other model; leave it out")
+    if "retain_mix" in row.model_fields_set and not terms.FROM_RETAIN.intersection(variant.parts):
+        raise KitError(f"retain_mix: '{row.method}' takes no retain data; leave it out")
 
 
 def _chain(plan: Plan, models: RequestModels, row: ContinualRow, judged: dict) -> list[Row]:
@@ -106,7 +125,8 @@ def _chain(plan: Plan, models: RequestModels, row: ContinualRow, judged: dict) -
                 changes["reference"] = original if row.reference == "fixed" and number > 1 else None
                 run = models.request(last.get(seed, original), label, number, judged, how, **changes)
                 last[seed] = {"run": run}
-            retain = models.request(models.retain(seed), f"retain_{fold}{models.of_seed(seed)}", number, judged)
+            label = f"retain_request_{number}{models.of_seed(seed)}"
+            retain = models.request(models.retain(seed), label, number, judged)
             draws.append(Draw(seed, run, retain))
         found.append(dataclasses.replace(line, draws=tuple(draws), fold=fold))
     return found

@@ -49,10 +49,8 @@ def problems(
         draw: runs.read_samples(path / "samples.jsonl.gz") for draw, path in results.draw_folders(result).items()
     }
     for record in drawn:
-        draw, other = (record["row"], record["seed"]), (f"{record['base_model']}/{against}", record["seed"])
-        of_fold = f"{other[0]}_{(record.get('fold') or '').replace(' ', '_')}", record["seed"]
-        if of_fold in samples:  # one for each forget set
-            other = of_fold
+        draw = record["row"], record["seed"]
+        other = tables.beside(drawn, record, against).get("row"), record["seed"]
         where = f"row {draw[0]}, seed {draw[1]}"
         if draw not in samples or other not in samples:
             found.append(f"seeds.csv, {where}: no samples")
@@ -62,7 +60,7 @@ def problems(
     judged = mark_collapsed([one | _unjudged(one) for one in drawn])
     for one, other in zip(drawn, judged, strict=True):
         where = f"seeds.csv, row {one['row']}, seed {one['seed']}"
-        found += results.disagreements(where, one, {key: other[key] for key in ("status", "reason")})
+        found += results.disagreements(where, one, other)
     for one, other in zip(table, again(table, judged), strict=True):
         found += results.disagreements(f"table.csv, row {one['row']}", one, other)
     return found

@@ -8,6 +8,7 @@ from unlearnkit.plots.points import named_points
 from unlearnkit.plots.style import (
     DASHED,
     FAINT,
+    OWN,
     SMALL,
     add_caption,
     base_models,
@@ -17,6 +18,7 @@ from unlearnkit.plots.style import (
     label_of,
     new_figure,
     not_drawn,
+    row_name,
     size_of,
     styles_of,
 )
@@ -24,8 +26,9 @@ from unlearnkit.plots.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
-LINES = ("--", ":", "-.")  # of rows with a note
+ASIDE = 0.4  # of the way to the next request: as wide as the markers of one stand
 
 
 def utility_vs_efficacy(rows: list[dict], caption: str, keys: tuple[str, str]) -> "Figure":
@@ -60,12 +63,13 @@ def _square(axes: "Axes", title: str, rows: list[dict], keys: tuple[str, str]) -
 
     utility, efficacy = keys
     axes.set_xlim(-0.04, 1.04)
-    axes.set_ylim(-0.06, max(0.3, *(1.1 * row[utility] for row in rows)))
+    axes.set_ylim(-0.06, max(0.3, 1.1 * max(row[utility] for row in rows)))
     for row in rows:
         if row["method"] == "retain":
             axes.axvline(row[efficacy], color=FAINT, linewidth=0.8, linestyle=DASHED, zorder=1)
-    axes.set_xlabel("FE: forget efficacy")
-    axes.set_ylabel("MU: model utility")
+    by = " (tiny judges)" if utility.endswith("_tiny") else ""
+    axes.set_xlabel(f"FE: forget efficacy{by}")
+    axes.set_ylabel(f"MU: model utility{by}")
     axes.set_title(title)
     axes.set_title("kept ↑", loc="right", color=FAINT, fontsize=SMALL)
     seaborn.despine(ax=axes)
@@ -74,37 +78,54 @@ def _square(axes: "Axes", title: str, rows: list[dict], keys: tuple[str, str]) -
 def over_requests(rows: list[dict], caption: str, columns: Sequence[tuple[str, str, int]]) -> "Figure":
     """One panel per base model and column: x the request (`fold`, "request 2"), y its value; a line a row's name.
 
-    columns: (key, head, digits). Hollow: collapsed. Rows without a number are left out.
+    columns: (key, head, digits). Lines stand side by side, so that equal values do not cover each other. Dashed: rows
+    with a note, each in a marker and colour of its own. Hollow: collapsed. Rows without a number are left out.
     """
     import seaborn
 
-    styles, groups = styles_of(rows), base_models(rows)
+    groups = base_models(rows)
     panels = [(name, *column[:2]) for name in groups for column in columns]
     with house_style():
         figure = new_figure(height=0.5 + 3.2 * len(panels))
         all_axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
-        for axes, (name, key, head) in zip(all_axes, panels, strict=True):
-            chains: dict[str, list[dict]] = {}
-            for row in groups[name]:
-                if known(row.get(key)):
-                    chains.setdefault(row["printed_as"], []).append(row)
-            for number, (label, chain) in enumerate(chains.items()):
-                marker, colour = styles[chain[0]["method"]]
-                line = LINES[number % len(LINES)] if chain[0].get("note") else "-"
-                points = [(int(row["fold"].rpartition(" ")[2]), row[key]) for row in chain]
-                axes.plot(*zip(*points, strict=True), line, color=colour, linewidth=1.1, label=label, zorder=2)
-                for point, row in zip(points, chain, strict=True):
-                    size = size_of(marker, 6.0)
-                    axes.plot(*point, marker=marker, markersize=size, **fill_of(row, colour), zorder=3)
+        for number, (axes, (name, key, head)) in enumerate(zip(all_axes, panels, strict=True)):
+            lines = _lines(axes, [row for row in groups[name] if known(row.get(key))], key)
             axes.set_ylim(-0.04, 1.04)
-            axes.set_xticks(range(1, 1 + max(len(chain) for chain in chains.values())))
             axes.set_xlabel("request")
             axes.set_ylabel(head)
             axes.set_title(name)
-            axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+            if number % len(columns) == 0:
+                axes.legend(handles=lines, loc="upper left", bbox_to_anchor=(1.0, 1.0))
             seaborn.despine(ax=axes)
         add_caption(figure, caption, ["Hollow: collapsed."])
     return figure
+
+
+def _lines(axes: "Axes", rows: list[dict], key: str) -> list["Line2D"]:
+    """A line a row's name, with a tick for each request; returns what the legend shows."""
+    from matplotlib.lines import Line2D
+
+    chains: dict[str, list[dict]] = {}
+    for row in rows:
+        chains.setdefault(row["printed_as"], []).append(row)
+    styles, noted = styles_of(rows), [name for name, chain in chains.items() if chain[0].get("note")]
+    shown = []
+    for number, (name, chain) in enumerate(chains.items()):
+        own = name in noted
+        marker, colour = OWN[noted.index(name) % len(OWN)] if own else styles[chain[0]["method"]]
+        size, line = size_of(marker, 6.0), {"linestyle": DASHED if own else "-", "color": colour, "linewidth": 1.1}
+        aside = ASIDE * ((number + 0.5) / len(chains) - 0.5)
+        points = [(_request(row) + aside, row[key]) for row in chain]
+        axes.plot(*zip(*points, strict=True), **line, zorder=2)
+        for point, row in zip(points, chain, strict=True):
+            axes.plot(*point, marker=marker, markersize=size, **fill_of(row, colour), gid=row_name(row), zorder=3)
+        shown.append(Line2D([], [], **line, marker=marker, markersize=size, **fill_of({}, colour), label=name))
+    axes.set_xticks(sorted({_request(row) for row in rows}))
+    return shown
+
+
+def _request(row: dict) -> int:
+    return int(row["fold"].rpartition(" ")[2])
 
 
 def parts(rows: list[dict], caption: str, columns: Sequence[tuple[str, str]], share: str = "a third of MU") -> "Figure":
@@ -123,7 +144,7 @@ def parts(rows: list[dict], caption: str, columns: Sequence[tuple[str, str]], sh
         all_axes = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axes, (fold, members) in zip(all_axes, groups.items(), strict=True):
             _cells(axes, members, columns)
-            axes.set_title(", ".join(filter(None, (base_model, fold))), pad=20)
+            axes.set_title(", ".join(filter(None, (base_model, fold))), pad=8)
         add_caption(figure, caption, [f"The left six columns make FE but for TE, the right six are {share}."])
     return figure
 
