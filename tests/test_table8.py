@@ -159,7 +159,7 @@ def test_the_refusals_name_what_was_wrong(tmp_path, monkeypatch):
     assert "no method 'retain'" in refusal(rows=[*TEXT["rows"], {"method": "retain"}])
     assert "measured against the row 'original', which is missing" in refusal(rows=only("gd"))
     trains_nothing = [{"method": "original", "learning_rate": 1e-4}]
-    assert "the row 'original' trains nothing" in refusal(rows=trains_nothing)
+    assert "rows.0.learning_rate: the reference row 'original' has none of its own" in refusal(rows=trains_nothing)
     with pytest.raises(KitError, match=r"table8 has no forget splits$"):
         papers.make(content(), FILE, "forget05")
     with pytest.raises(KitError, match="targets: the kit's people come without answers"):
@@ -309,7 +309,12 @@ def test_a_result_is_checked_against_its_samples(few, tmp_path):
     assert closer_look_table8.problems(folder) == []
     text = (folder / "table.md").read_text()
     row = next(line for line in text.splitlines() if line.startswith("| ME+GD"))
-    assert "MU_tiny: second-hand / yours" in text and "| GA+GD (collapsed)" in text and "| chance" in text
+    assert (
+        "MU (ours: MU_tiny): second-hand / yours" in text
+        and "Avg: second-hand / yours" in text
+        and "| GA+GD (collapsed)" in text
+        and "| chance" in text
+    )
     assert "0.4901 /" in row and "0.9312 /" in row and "0.5294 /" in row
     assert "80 questions" not in text and "24 questions" not in text and "12 questions to forget" in text
     assert "there is no forget quality, and nobody knows the right FE" in text and "not checked against it" in text

@@ -82,6 +82,11 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
     suffix, tasks = plan.params.judges.suffix, plan.params.evaluation.tasks
     quoted = [{**row, **{f"{key}{suffix}": row[key] for key in JUDGED}} for row in text.published(plan)]
     sides = {"second-hand": quoted, "reference": text.reference(plan), "yours": found}
+    # The quoted numbers' judges are the paper's; a tiny judge's number is named as one.
+    shown = [
+        (key, f"{head.removesuffix(suffix)} (ours: {head})" if suffix and head.endswith(suffix) else head, digits)
+        for key, head, digits in printed(suffix)
+    ]
     heads = {"mean_accuracy": "mean", "mean_accuracy_se": "its standard error"}
     heads |= {f"accuracy_{task}": task.removeprefix("tiny_") for task in tasks}
     parts = []
@@ -89,7 +94,7 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
         mine = [one for one in found if one["base_model"] == base_model]
         named = [one | {"printed_as": text.label(one)} for one in mine]
         parts += [
-            (f"{base_model} (second-hand: {model.printed_as})", text.side_by_side(mine, sides, printed(suffix))),
+            (f"{base_model} (second-hand: {model.printed_as})", text.side_by_side(mine, sides, tuple(shown))),
             (f"{base_model}: people to forget, whose five parts but TE make FE", _forgotten(mine, suffix)),
             (
                 f"{base_model}: neighbors nobody trained on, the six parts of MU",

@@ -5,7 +5,7 @@ import dataclasses
 from unlearnkit import checks, planned, terms, zeroshot
 from unlearnkit.data import real_world, templates
 from unlearnkit.errors import KitError, at
-from unlearnkit.papers.closer_look_plan import check_judges, judge_specs, named
+from unlearnkit.papers.closer_look_plan import check_judges, check_names, judge_specs, named
 from unlearnkit.planned import Draw, Models, Plan, Row, unlearn_spec
 from unlearnkit.schema_closer_look import RealWorld, RealWorldRow
 
@@ -87,9 +87,7 @@ def _check(content: RealWorld) -> None:
     with at("evaluation.tasks"):
         zeroshot.check_files(list(how.tasks), folder)
     checks.check_rows(content, REFERENCES, NEEDED)
-    for number, row in enumerate(content.rows):
-        if row.method in REFERENCES and row.learning_rate:
-            raise KitError(f"rows.{number}.learning_rate: the row '{row.method}' trains nothing; leave it out")
+    check_names(content)
 
 
 def _row(plan: Plan, models: PeopleModels, row: RealWorldRow, judged: dict) -> Row:
