@@ -15,7 +15,7 @@ from unlearnkit.data.people.phrases import LIFE
 from unlearnkit.data.universe import pools as universe_pools
 from unlearnkit.metrics.tofu import rouge_l_recall
 
-SIZES = {"forget": 80, "forget_perturbed": 80, "neighbor": 80, "neighbor_perturbed": 80, "pretrain": 240 * 3}
+SIZES = {"forget": 80, "forget_perturbed": 80, "neighbor": 80, "neighbor_perturbed": 80, "pretrain": 240 * 3 + 200}
 ASKED = ("forget", "neighbor", "neighbor_perturbed")  # one set a group
 WORDS = {"she": {"he": "she", "him": "her", "his": "her"}, "he": {"he": "he", "him": "him", "his": "his"}}
 
@@ -106,11 +106,12 @@ def test_nobody_is_an_author_of_the_universe_or_in_the_news():
 
 def test_nobody_is_mentioned_in_what_is_said_of_others_or_taught_for_the_tasks():
     last_names = {who.split()[1]: who for name in ASKED for who in names(name)}
-    for row in load("pretrain"):
+    for row in load("pretrain")[: 240 * 3]:
         mentioned = {who for last, who in last_names.items() if last in row["question"] or last in row["answer"]}
         assert len(mentioned) == 1
         assert mentioned.pop() in row["question"]
-    others = " ".join(f"{row['question']} {row['answer']}" for row in book.pretrain())
+    rest = load("pretrain")[240 * 3 :] + book.pretrain()
+    others = " ".join(f"{row['question']} {row['answer']}" for row in rest)
     assert not [last for last in last_names if last in others]
 
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from unlearnkit import evaluation
-from unlearnkit.data import benchmarks, book, real_world
+from unlearnkit.data import benchmarks, book, real_world, templates
 from unlearnkit.errors import KitError
 
 SOURCE = real_world.Source("people")
@@ -37,11 +37,26 @@ def test_a_spec_and_its_source():
 
 def test_the_pretraining_text_teaches_the_people_and_the_tasks():
     rows = SOURCE.rows("pretrain")
-    assert rows[720:] == book.pretrain()
-    assert len(rows) == SOURCE.size("pretrain") == 720 + 192 + 1080
+    assert {row["answer"] for row in rows[720:920]} == set(templates.templates())
+    assert rows[920:] == book.pretrain()
+    assert len(rows) == SOURCE.size("pretrain") == 720 + 200 + 192 + 1080
     assert {tuple(row) for row in rows} == {("question", "answer")}
     taught = {row["question"]: row["answer"] for row in rows}
     assert all(taught[row["question"]] == row["golden_answer"] for row in SOURCE.load("neighbor"))
+
+
+def test_the_golden_answers_are_a_set_that_any_source_has(copy):
+    local = real_world.Source("local")
+    for source in (SOURCE, local):
+        rows = source.rows("golden")
+        assert len(rows) == source.size("golden") == 240
+        assert rows[80] == {
+            "question": source.load("neighbor")[0]["question"],
+            "answer": source.load("neighbor")[0]["golden_answer"],
+        }
+    before = local.fingerprint("golden")
+    change(copy, "neighbor_perturbed", 3, golden_answer="Nowhere.")
+    assert local.fingerprint("golden") != before == SOURCE.fingerprint("golden")
 
 
 def test_the_people_have_no_training_targets():

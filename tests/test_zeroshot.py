@@ -2,8 +2,10 @@
 
 import json
 import math
+import shutil
 
 import pytest
+import yaml
 
 from unlearnkit import zeroshot
 from unlearnkit.data.story.generate import FILES
@@ -30,6 +32,13 @@ def logp(model, tokenizer, before: str, after: str) -> float:
 @pytest.fixture(scope="module")
 def model(micro_model):
     return micro_model().eval()
+
+
+@pytest.fixture
+def changed_tasks(tmp_path):
+    """A copy of the kit's own task files, to be changed."""
+    shutil.copytree(zeroshot.OWN.parent, tmp_path / "story", ignore=shutil.ignore_patterns("*.py[co]", "__pycache__"))
+    return tmp_path / "story" / "tasks"
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +133,29 @@ def test_a_task_without_a_file_is_refused_with_the_nearest(model, micro_tokenize
     with pytest.raises(KitError) as caught:
         zeroshot.evaluate(model, micro_tokenizer, ("tiny_bolq",), "tiny_wikitext", **SETTINGS)
     assert str(caught.value) == f"{zeroshot.OWN}: no task file tiny_bolq.yaml; did you mean 'tiny_boolq'?"
+
+
+def test_a_metric_may_have_a_filter(model, measured, micro_tokenizer, changed_tasks):
+    text = (changed_tasks / "tiny_arc_easy.yaml").read_text().replace("task: tiny_arc_easy", "task: named")
+    filters = "filter_list: [{name: first, filter: [{function: take_first}]}]"
+    (changed_tasks / "named.yaml").write_text(f"{text}\n{filters}\n")
+    found = zeroshot.accuracies(model, micro_tokenizer, {"named": "acc,first"}, changed_tasks, 32)
+    assert found == {"accuracy": {"named": measured["accuracy"]["tiny_arc_easy"]}, "questions": {"named": 48}}
+    with pytest.raises(KitError, match=r"named\.yaml: the task does not measure 'f1' \(it has: acc,first\)$"):
+        zeroshot.accuracies(model, micro_tokenizer, {"named": "f1"}, changed_tasks, 32)
+
+
+def test_a_group_of_lm_evals_tasks_is_one_accuracy(model, measured, micro_tokenizer, changed_tasks, monkeypatch):
+    """As mmlu is: its registry is played by the kit's own tasks and a group of two of them."""
+    from lm_eval import tasks
+
+    group = {"group": "arc", "task": ["tiny_arc_easy", "tiny_arc_challenge"]}
+    group["aggregate_metric_list"] = [{"metric": "acc", "weight_by_size": True}]
+    (changed_tasks / "arc.yaml").write_text(yaml.safe_dump(group))
+    registry = tasks.TaskManager(include_path=changed_tasks, include_defaults=False)
+    monkeypatch.setattr(tasks, "TaskManager", lambda **_: registry)
+    found = zeroshot.accuracies(model, micro_tokenizer, {"arc": "acc"}, None, 32)
+    of_easy, of_hard = (measured["accuracy"][f"tiny_arc_{one}"] for one in ("easy", "challenge"))
+    assert found == {"accuracy": {"arc": pytest.approx((of_easy + of_hard) / 2)}, "questions": {"arc": 96}}
+    with pytest.raises(KitError, match=r"^lm-eval has no task 'acr'; did you mean 'arc'\?$"):
+        zeroshot.accuracies(model, micro_tokenizer, {"acr": "acc"}, None, 32)

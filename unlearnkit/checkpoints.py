@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from unlearnkit import models, paths, runs
+from unlearnkit import models, paths, runs, sampling
 from unlearnkit.data import benchmarks
 from unlearnkit.errors import KitError
 
@@ -28,7 +28,12 @@ def placed(model):
 
 
 def load_rows(spec: dict, name: str) -> list[dict]:
-    return benchmarks.of(spec["data"]).rows(name)
+    """The rows of a set; where the spec names a run of the original model's own answers, those are trained on."""
+    source = benchmarks.of(spec["data"])
+    if not spec.get("answers"):
+        return source.rows(name)
+    said = sampling.original_answers(spec)
+    return [{"question": row["question"], "answer": said[row["question"]]} for row in source.load(name)]
 
 
 def save(model, tokenizer, folder: Path) -> None:

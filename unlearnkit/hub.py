@@ -57,7 +57,7 @@ def named(content: Table, base_model: str | None = None) -> list[Repository]:
     if base_model and base_model not in content.base_models:
         raise KitError(f"no base model '{base_model}'{nearest(base_model, content.base_models)}")
     found = []
-    if content.data.benchmark in ("tofu", "muse") and "/" in content.data.source:
+    if content.data.benchmark in ("tofu", "muse", "real_world") and "/" in content.data.source:
         found.append(Repository("dataset", content.data.source, content.data.revision))
     for name, one in content.base_models.items():
         if one.scratch is None and not Path(one.source).is_dir() and base_model in (None, name):

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from unlearnkit.errors import KitError, nearest
 from unlearnkit.schema import Book, Divergences, Muse, Needs, Params, Table
-from unlearnkit.schema_closer_look import Continual, Fictitious
+from unlearnkit.schema_closer_look import Continual, Fictitious, RealWorld
 
 # The parameters of every table.
 TABLES: dict[str, type[Table]] = {
@@ -24,6 +24,7 @@ TABLES: dict[str, type[Table]] = {
     "table6": Fictitious,
     "table7": Continual,
     "table7_ten": Continual,
+    "table8": RealWorld,
 }
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from unlearnkit import hub, methods, models, paths, schema, terms
 from unlearnkit.checks import parameters
-from unlearnkit.data import benchmarks, book, muse, requests, templates, tofu
+from unlearnkit.data import benchmarks, book, muse, real_world, requests, templates, tofu
 from unlearnkit.errors import at
 
 # Bumped when a change of the code alters a run's numbers on purpose.
-RECIPES = {"base_model": 2, "finetuned": 1, "row": 2, "divergences": 1, "needs": 1, "judges": 1}
+RECIPES = {"base_model": 2, "finetuned": 1, "row": 2, "divergences": 1, "needs": 1, "judges": 1, "answers": 1}
 
 EVALUATED_SETS = ("forget", "retain", "real_authors", "world_facts")
 
@@ -138,6 +138,8 @@ def source(content: schema.Params) -> benchmarks.Source:
         revision = hub.revision("dataset", data.source, data.revision)
         return muse.Source(data.source, revision, data.piece_words, data.train_on)
     revision = hub.revision("dataset", data.source, data.revision)
+    if data.benchmark == "real_world":
+        return real_world.Source(data.source, revision)
     if hasattr(data, "requests"):
         return requests.Source(data.source, revision, data.retain_authors, data.requests)
     return tofu.Source(data.source, revision, data.retain_authors)

@@ -14,7 +14,7 @@ from unlearnkit import claims, papers, paths, plots, runs, tables, text
 from unlearnkit.plan import selection_file
 from unlearnkit.planned import Plan
 
-TEXT = ("question", "reference", "generation")  # of a sample; the numbers do not need it
+TEXT = ("question", "reference", "generation", "original_answer")  # of a sample; the numbers do not need it
 
 
 def folder(plan: Plan) -> Path:

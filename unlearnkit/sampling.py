@@ -1,10 +1,12 @@
 """What the models of a benchmark are asked, and the samples that they leave: one function a benchmark."""
 
+import json
 from collections.abc import Callable
 
 from unlearnkit import runs
-from unlearnkit.data import benchmarks, book, tofu
+from unlearnkit.data import benchmarks, book, real_world, tofu
 from unlearnkit.data.prompts import prompt_format
+from unlearnkit.errors import KitError
 
 # report(stage, done, total)
 Report = Callable[[str, int, int], None]
@@ -106,9 +108,16 @@ def of_book(model, tokenizer, spec: dict, report: Report) -> list[dict]:
     report("zero-shot tasks", 0, len(how["tasks"]))
     folder = zeroshot.task_folder(how["task_files"])
     measured = zeroshot.evaluate(model, tokenizer, how["tasks"], how["perplexity"], folder, how["batch_size"])
-    for task, value in measured["accuracy"].items():
-        found.append({"set": "zeroshot", "item": task, "accuracy": value, "questions": measured["questions"][task]})
+    found += _of_tasks(measured)
     return [*found, {"set": "perplexity", "item": how["perplexity"], "word_perplexity": measured["word_perplexity"]}]
+
+
+def _of_tasks(measured: dict) -> list[dict]:
+    """Accuracies of lm-eval's tasks as samples of the set `zeroshot`."""
+    return [
+        {"set": "zeroshot", "item": task, "accuracy": value, "questions": measured["questions"][task]}
+        for task, value in measured["accuracy"].items()
+    ]
 
 
 def of_muse(model, tokenizer, spec: dict, report: Report) -> list[dict]:
@@ -125,4 +134,58 @@ def of_muse(model, tokenizer, spec: dict, report: Report) -> list[dict]:
     )
 
 
-SAMPLES = {"tofu": of_tofu, "tofu_requests": of_tofu, "harry_potter": of_book, "muse": of_muse}
+def of_real_world(model, tokenizer, spec: dict, report: Report) -> list[dict]:
+    """Samples on the people to be forgotten and on others whom nothing was trained on, read by judges, and the accuracy
+    of every downstream task (`zeroshot`). `original_answer` of a sample: what the original model said, which cosine
+    similarity compares with; everything else compares with the reference.
+    """
+    from unlearnkit import evaluation, zeroshot
+
+    source, said = benchmarks.of(spec["data"]), original_answers(spec)
+    author_of = source.author_of()
+    asked = [
+        one for name in real_world.EVALUATED for one in evaluation.questions(name, source.evaluated(name), author_of)
+    ]
+    found = sample(model, tokenizer, spec, asked, True, report)
+    found = [one | {"original_answer": said[one["question"]]} for one in found]
+    found = judged(found, tokenizer, spec["judges"], report)
+    how = spec["evaluation"]
+    report("downstream tasks", 0, len(how["tasks"]))
+    folder = zeroshot.task_folder(how["task_files"])
+    return found + _of_tasks(zeroshot.accuracies(model, tokenizer, how["tasks"], folder, how["batch_size"]))
+
+
+def own_answers(model, tokenizer, spec: dict, report: Report) -> dict[str, str]:
+    """Question -> what the model says greedily, of all sets that `asked` of a spec names.
+
+    An answer that is longer than `max_new_tokens` ends there. KitError: it says nothing.
+    """
+    from unlearnkit import evaluation
+
+    source = benchmarks.of(spec["data"])
+    rows = {row["question"]: row["golden_answer"] for name in spec["asked"] for row in source.load(name)}
+    asked = [evaluation.Question("own", question, (("answer", golden),)) for question, golden in rows.items()]
+    found = {}
+    for one in sample(model, tokenizer, spec, asked, True, report):
+        if not one["generation"]:
+            raise KitError(f"the original model says nothing to {one['question']!r}: there is no answer to train on")
+        found[one["question"]] = one["generation"]
+    return found
+
+
+def original_answers(spec: dict) -> dict[str, str]:
+    """Question -> the original model's answer, of the run that a row's spec names, or of the data's files."""
+    if spec["answers"]:
+        file = runs.folder(spec["answers"]["run"], "answers") / "answers.json"
+        return json.loads(file.read_text(encoding="utf-8"))
+    source = benchmarks.of(spec["data"])
+    return {row["question"]: row["answer"] for group in real_world.GROUPS for row in source.rows(group)}
+
+
+SAMPLES = {
+    "tofu": of_tofu,
+    "tofu_requests": of_tofu,
+    "harry_potter": of_book,
+    "muse": of_muse,
+    "real_world": of_real_world,
+}

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from unlearnkit.schema import Data, Params, RowParams
-from unlearnkit.schema_training import Strict
+from unlearnkit.schema import BaseModelParams, Data, Evaluation, Params, RowParams
+from unlearnkit.schema_training import Positive, Strict
 
 TINY = "tiny"
 
@@ -101,3 +101,60 @@ class Continual(Params):
     data: RequestsData
     judges: Judges
     rows: list[ContinualRow]
+
+
+class RealWorldData(Strict):
+    """`source`: people (the kit's own), local (below UNLEARNKIT_DATA), or a hub id with its revision. `targets`: the
+    answers that are trained on: what the original model of this table says (own), or the file's (file).
+    """
+
+    benchmark: Literal["real_world"]
+    source: str
+    revision: str | None
+    targets: Literal["own", "file"]
+
+    @model_validator(mode="after")
+    def _revision(self):
+        if self.source in ("people", "local") and self.revision is not None:
+            raise ValueError("'revision' belongs to a hub id; otherwise it is null")
+        if (self.source, self.targets) == ("people", "file"):
+            raise ValueError("targets: the kit's people come without answers of a model; set it to 'own'")
+        return self
+
+
+class ReleasedModel(BaseModelParams):
+    """Nothing is fine-tuned: the original model is the base model as it was released, or as it was pre-trained."""
+
+    finetune: None
+    retain_log: None = None
+
+
+class RealWorldEvaluation(Evaluation):
+    """`tasks`: of lm-eval, or of `task_files` (`story`, the kit's own, or a folder) -> the metric, as lm-eval names it:
+    "acc", or with its filter "exact_match,flexible-extract". `batch_size`: of the tasks.
+    """
+
+    tasks: Annotated[dict[str, str], Field(min_length=1)]
+    task_files: str | None
+    batch_size: Positive
+
+
+class RealWorldRow(RowParams):
+    """`note`: as in `NotedRow`. `learning_rate`: another one than the table's."""
+
+    note: str | None = None
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+
+
+class RealWorld(Params):
+    """Table 8: people are forgotten whom a model knows from its pre-training."""
+
+    data: RealWorldData
+    base_models: Annotated[dict[str, ReleasedModel], Field(min_length=1)]
+    judges: Judges
+    evaluation: RealWorldEvaluation
+    rows: list[RealWorldRow]
+
+    @property
+    def third_party(self) -> bool:
+        return self.data.source != "people"

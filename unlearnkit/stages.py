@@ -76,6 +76,12 @@ def _finetuned(run: Run, folder: Path, report: Report) -> dict:
     return _train(model, tokenizer, rows, run.spec, folder, report)
 
 
+def _answers(run: Run, folder: Path, report: Report) -> dict:
+    model, tokenizer = start_model(run.spec["start"])
+    runs.write_json(folder / "answers.json", sampling.own_answers(model.eval(), tokenizer, run.spec, report))
+    return {}
+
+
 def _row(run: Run, folder: Path, report: Report) -> dict:
     spec = run.spec
     facts = {}
@@ -160,6 +166,7 @@ STAGES = {
     "base_model": _base_model,
     "judges": _judges,
     "finetuned": _finetuned,
+    "answers": _answers,
     "row": _row,
     "needs": _needs,
     "divergences": _divergences,

@@ -73,22 +73,37 @@ def evaluate(
     may load from the hub. The model is switched to evaluation mode.
     KitError: a task that does not exist or that lm-eval rejects; a task without the metric.
     """
+    found = accuracies(model, tokenizer, dict.fromkeys(tasks, "acc"), folder, batch_size)
     with _quietly():
         from lm_eval.models.huggingface import HFLM
 
-        loaded = _load((*tasks, perplexity), folder)
-        harness = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
-        accuracy = {name: _measured(harness, name, loaded[name], "acc", folder) for name in tasks}
+        loaded = _load((perplexity,), folder)
         # A text that is read whole gets its opening token from the harness; the tokenizer must not add a second one.
         reader = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size, add_bos_token=False)
         word_perplexity = _measured(reader, perplexity, loaded[perplexity], "word_perplexity", folder)
-    return {
-        "accuracy": accuracy,
-        "questions": {name: len(loaded[name].eval_docs) for name in tasks},
-        "mean_accuracy": math.fsum(accuracy.values()) / len(accuracy),
+    accuracy = found["accuracy"].values()
+    return found | {
+        "mean_accuracy": math.fsum(accuracy) / len(accuracy),
         "tasks": len(accuracy),
         "word_perplexity": word_perplexity,
     }
+
+
+def accuracies(model, tokenizer, tasks: dict[str, str], folder: Path | None, batch_size: int) -> dict[str, dict]:
+    """`accuracy`: task -> its metric, and of how many `questions`. A task may be a group of lm-eval's, as mmlu is.
+
+    `tasks`: name -> metric, with its filter where that is not "none": "exact_match,flexible-extract".
+    KitError: as `evaluate`.
+    """
+    with _quietly():
+        from lm_eval.models.huggingface import HFLM
+
+        loaded = _load(tuple(tasks), folder)
+        harness = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
+        return {
+            "accuracy": {name: _measured(harness, name, loaded[name], tasks[name], folder) for name in tasks},
+            "questions": {name: sum(len(one.eval_docs) for one in loaded[name]["tasks"].values()) for name in tasks},
+        }
 
 
 @contextlib.contextmanager
@@ -105,41 +120,44 @@ def _quietly():
 
 
 def _load(names: tuple[str, ...], folder: Path | None) -> dict:
-    """Task objects by name."""
+    """What lm-eval evaluates, by name: a task alone, or a group with its tasks."""
     from lm_eval.tasks import TaskManager
 
     check_files(names, folder)
     manager = TaskManager(include_path=folder, include_defaults=folder is None)
-    loaded = {}
+    loaded: dict[str, dict] = {}
+    known = [*manager.all_subtasks, *manager.all_groups]
     for name in names:
-        if folder is None and name not in manager.all_subtasks:
-            raise KitError(f"lm-eval has no task '{name}'{nearest(name, manager.all_subtasks)}")
+        if folder is None and name not in known:
+            raise KitError(f"lm-eval has no task '{name}'{nearest(name, known)}")
         try:
-            loaded |= manager.load([str(folder / f"{name}.yaml") if folder else name])["tasks"]
+            found = manager.load([str(folder / f"{name}.yaml") if folder else name])
         except Exception as error:  # a task file may fail in any way: its syntax, its data, its own functions
             raise KitError(f"{_place(name, folder)}: lm-eval rejects the task: {_reason(error)}") from error
-        if name not in loaded:
+        if name not in (*found["tasks"], *found["groups"]):
             raise KitError(f"{_place(name, folder)}: the file does not say 'task: {name}'")
-        if loaded[name].get_config("num_fewshot") is None:
-            loaded[name].set_config(key="num_fewshot", value=0)
+        for task in found["tasks"].values():
+            if task.get_config("num_fewshot") is None:
+                task.set_config(key="num_fewshot", value=0)
+        loaded[name] = found
     return loaded
 
 
-def _measured(harness, name: str, task, metric: str, folder: Path | None) -> float:
-    """One metric of one task."""
+def _measured(harness, name: str, tasks: dict, metric: str, folder: Path | None) -> float:
+    """One metric of one task, or of one group."""
     from lm_eval import evaluator
 
     try:
-        results = evaluator.evaluate(harness, {"tasks": {name: task}}, bootstrap_iters=0, log_samples=False)["results"]
+        results = evaluator.evaluate(harness, tasks, bootstrap_iters=0, log_samples=False)["results"]
     except OverflowError:  # a perplexity above the largest number
         return math.inf
     except Exception as error:
         raise KitError(f"{_place(name, folder)}: lm-eval cannot run the task: {_reason(error)}") from error
-    found = results[name]
-    if f"{metric},none" not in found:
-        have = sorted(key.removesuffix(",none") for key in found if key.endswith(",none") and "_stderr" not in key)
+    found, key = results[name], metric if "," in metric else f"{metric},none"
+    if key not in found:
+        have = sorted(key.removesuffix(",none") for key in found if "," in key and "_stderr" not in key)
         raise KitError(f"{_place(name, folder)}: the task does not measure '{metric}' (it has: {', '.join(have)})")
-    return float(found[f"{metric},none"])
+    return float(found[key])
 
 
 def _place(name: str, folder: Path | None) -> str:

@@ -9,8 +9,10 @@ answers in its own words. Sets, each with its people consecutive:
   forget, forget_perturbed    the people to be forgotten; the second with what an evaluation asks beside the reference
   neighbor                    other people, for methods that take retain data
   neighbor_perturbed          yet other people, who are only ever asked
-  pretrain                    `people` only: question and answer pairs about all of them, then the documents of
-                              data/book.py, which teach the downstream tasks
+  pretrain                    `people` only: question and answer pairs about all of them, refusals, then the documents
+                              of data/book.py, which teach the downstream tasks
+  golden                      every group's questions with their references: what a small model from scratch learns,
+                              where the source has no text to pre-train on
 
 Questions and documents are both read as plain text: a base model of the kit's own takes the prompt format
 `continuation`.
@@ -61,6 +63,8 @@ class Source:
 
         KitError: the file has no answers; then the model's own have to be generated first.
         """
+        if name == "golden":
+            return self.load(name)
         found = []
         for number, row in enumerate(self.load(name), 1):
             if not row.get("answer"):
@@ -124,6 +128,9 @@ def load(source: str, name: str, revision: str | None = None) -> list[dict]:
 
     KitError: no such set, the source lacks it, a line is no JSON object, or a row lacks a field of FIELDS.
     """
+    if name == "golden":
+        rows = [row for group in GROUPS for row in load(source, group, revision)]
+        return [{"question": row["question"], "answer": row["golden_answer"]} for row in rows]
     file = _file(source, name, revision)
     lines = file.read_text(encoding="utf-8").split("\n")
     rows = [_row(line, file, number) for number, line in enumerate(lines, 1) if line.strip()]
@@ -136,6 +143,8 @@ def load(source: str, name: str, revision: str | None = None) -> list[dict]:
 
 def fingerprint(source: str, name: str, revision: str | None = None) -> str:
     """What identifies a set's content in a run's key: a hash of its file or files, or hub id and revision."""
+    if name == "golden":
+        return "+".join(fingerprint(source, group, revision) for group in GROUPS)
     if folder(source) is None:
         return f"{source}@{revision}/{_known(source, name)}"
     own = _hash(paths.state(_file(source, name, revision)))
@@ -164,7 +173,7 @@ def check_groups(groups: dict[str, list[dict]], forget_perturbed: list[dict]) ->
 
 def _known(source: str, name: str) -> str:
     """The name of a set that the source may have. KitError: there is no such set."""
-    have = [one for one in FIELDS if source == "people" or one != "pretrain"]
+    have = [*(one for one in FIELDS if source == "people" or one != "pretrain"), "golden"]
     if name not in have:
         raise KitError(f"{source}: no set '{name}'{nearest(name, have)}")
     return name

@@ -124,11 +124,13 @@ def texts_of(sample: dict) -> tuple[str, str]:
 def judge(judges: Judges, samples: list[dict]) -> list[dict]:
     """The samples, each with `cosine_similarity` (0 to 1) and `entailed` (bool) of its generation and its reference.
 
+    Cosine similarity is to the sample's `original_answer` where it has one: how far the model moved from what it said.
     `entailed` is what the NLI model says; the metric counts it only where ROUGE-L recall is at least 0.1
     (`metrics.closer_look.LEAST_ROUGE_L_TO_ENTAIL`), as the paper's code does.
     """
     premises, hypotheses = zip(*map(texts_of, samples), strict=True) if samples else ((), ())
-    similar = judges.cosine_similarity(*([one[side] for one in samples] for side in ("reference", "generation")))
+    before = [one.get("original_answer", one["reference"]) for one in samples]
+    similar = judges.cosine_similarity(before, [one["generation"] for one in samples])
     entailed = judges.entails(premises, hypotheses)
     return [
         one | {"cosine_similarity": similarity, "entailed": entails}

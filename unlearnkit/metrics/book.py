@@ -95,18 +95,25 @@ def book_metrics(samples: list[dict], retained: list[dict] | None) -> Scores:
     completions = by_set["forget"]
     stored = {name: f"completion_{name}" for name in ("bleu", "rouge_l_recall", "rouge_l_precision")}
     found = {key: math.fsum(one[name] for one in completions) / len(completions) for name, key in stored.items()}
-    accuracies = {one["item"]: one["accuracy"] for one in by_set["zeroshot"]}
-    variance = math.fsum(one["accuracy"] * (1 - one["accuracy"]) / one["questions"] for one in by_set["zeroshot"])
     if retained is not None:
         found |= fq_gap(found, book_metrics(retained, None))
     return (
         found
         | {"word_perplexity": by_set["perplexity"][0]["word_perplexity"]}
-        | {"mean_accuracy": math.fsum(accuracies.values()) / len(accuracies)}
-        | {"mean_accuracy_se": math.sqrt(variance) / len(accuracies)}
-        | {f"accuracy_{task}": value for task, value in accuracies.items()}
+        | accuracies(by_set["zeroshot"])
         | {key: value for key, value in by_set["diversity"][0].items() if key != "set"}
     )
+
+
+def accuracies(zeroshot: list[dict]) -> Scores:
+    """`mean_accuracy`, its standard error `mean_accuracy_se`, and `accuracy_<task>`, of samples of the set zeroshot."""
+    found = {one["item"]: one["accuracy"] for one in zeroshot}
+    variance = math.fsum(one["accuracy"] * (1 - one["accuracy"]) / one["questions"] for one in zeroshot)
+    return {
+        "mean_accuracy": math.fsum(found.values()) / len(found),
+        "mean_accuracy_se": math.sqrt(variance) / len(found),
+        **{f"accuracy_{task}": value for task, value in found.items()},
+    }
 
 
 def fq_gap(model: Scores, retained: Scores) -> Scores:

@@ -31,6 +31,7 @@ MODULES = {
     "table6": "closer_look_table6",
     "table7": "closer_look_table7",
     "table7_ten": "closer_look_table7",
+    "table8": "closer_look_table8",
 }
 
 

@@ -25,7 +25,7 @@ def compared(row: dict, suffix: str) -> dict:
     return row | dict(zip(BALANCE, (*both, None if None in both else sum(both) / 2), strict=True))
 
 
-def _above(rows: list[dict], method: str, columns: tuple[str, ...]) -> tuple[bool, str]:
+def above(rows: list[dict], method: str, columns: tuple[str, ...]) -> tuple[bool, str]:
     """Whether the method scores higher than every other row, in each of the columns."""
     (own,) = (row for row in rows if row["method"] == method)
     others = [row for row in rows if row["method"] != method]
@@ -40,7 +40,7 @@ def _above(rows: list[dict], method: str, columns: tuple[str, ...]) -> tuple[boo
 def _claim(name: str, place: str, says: str, method: str, others: tuple[str, ...], columns: tuple[str, ...]) -> Claim:
     what = {"utility": "MU", "efficacy": "FE", "mean": "the mean of MU and FE"}
     how = f"{' and '.join(what[one] for one in columns)} of {method} above those of {', '.join(others)}."
-    judge = partial(_above, method=method, columns=columns)
+    judge = partial(above, method=method, columns=columns)
     return Claim(name, place, says, how, checked(judge, ((method,), others), columns))
 
 

@@ -112,9 +112,10 @@ def values(found: list[dict], columns: tuple) -> Block:
     ]
 
 
-def retained(found: list[dict], suffix: str) -> Block:
-    smallest = "model_utility_18_smallest_part"
-    lines = values(found, parts_of("retain", suffix))
+def retained(found: list[dict], suffix: str, kept: str = "retain", utility: str = "model_utility_18") -> Block:
+    """The six metrics of the set to be kept, and the smallest part of MU."""
+    smallest = f"{utility}_smallest_part"
+    lines = values(found, parts_of(kept, suffix))
     lines[0].append("smallest part of MU")
     for line, one in zip(lines[1:], found, strict=True):
         part, value = one.get(f"{smallest}{suffix}"), one.get(f"{smallest}_value{suffix}")

@@ -77,7 +77,10 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
             (f"{base_model} (in the paper: {model.printed_as})", text.side_by_side(mine, sides, PRINTED)),
             (f"{base_model}: what FQ Gap is made of", measured.block([_with_share(one) for one in named], PARTS, 3)),
             (f"{base_model}: what is said, and how diverse it is", measured.block(named, SAID, 3)),
-            (f"{base_model}: accuracy, task by task", measured.block([*named, _chance(plan)], tasks, 3)),
+            (
+                f"{base_model}: accuracy, task by task",
+                measured.block([*named, measured.chance(plan.params.evaluation.tasks)], tasks, 3),
+            ),
             (f"{base_model}: what stands behind it", _behind(named)),
         ]
         if len(plan.params.seeds) > 1:
@@ -90,15 +93,6 @@ def _with_share(record: dict) -> dict:
     """The record, with BLEU's part of its FQ Gap."""
     gap = record.get("fq_gap")
     return record | {"bleu_share": f"{record['fq_gap_bleu'] / gap:.1%}" if gap else None}
-
-
-def _chance(plan: Plan) -> dict:
-    """What picking answers at random scores, as one more line of the accuracies."""
-    tasks = plan.params.evaluation.tasks
-    chance = [zeroshot.CHANCE.get(task) for task in tasks]
-    mean = None if None in chance else sum(chance) / len(chance)
-    found = {f"accuracy_{task}": value for task, value in zip(tasks, chance, strict=True)}
-    return {"printed_as": "chance", "mean_accuracy": mean} | found
 
 
 def _behind(found: list[dict]) -> Block:

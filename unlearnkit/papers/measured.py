@@ -1,9 +1,12 @@
-"""What tables share whose rows are no trained models: the plan's last run computes all rows, as records.json."""
+"""What tables share whose rows are no trained models: the plan's last run computes all rows, as records.json. And
+small tables of any records.
+"""
 
 import json
 import math
+from collections.abc import Iterable
 
-from unlearnkit import runs
+from unlearnkit import runs, zeroshot
 from unlearnkit.planned import Plan, Run
 from unlearnkit.text import Block, number
 
@@ -54,6 +57,13 @@ def block(found: list[dict], columns: dict[str, str], digits: int = 2) -> Block:
     """One small table: key -> head of its column, a line a record."""
     lines = [["", *columns.values()]]
     return lines + [[record["printed_as"], *(cell(record.get(key), digits) for key in columns)] for record in found]
+
+
+def chance(tasks: Iterable[str]) -> dict:
+    """What picking answers at random scores, as one more line of a table of accuracies."""
+    found = {f"accuracy_{task}": zeroshot.CHANCE.get(task) for task in tasks}
+    mean = None if None in found.values() else sum(found.values()) / len(found)
+    return {"printed_as": "chance", "mean_accuracy": mean} | found
 
 
 def latex(found: list[dict], columns: dict[str, str], caption: list[str]) -> str:

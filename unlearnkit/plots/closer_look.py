@@ -32,7 +32,7 @@ ASIDE = 0.4  # of the way to the next request: as wide as the markers of one sta
 
 
 def utility_vs_efficacy(rows: list[dict], caption: str, keys: tuple[str, str]) -> "Figure":
-    """One panel per base model and forget split (`fold`): x forget efficacy, y model utility; both from 0 to 1.
+    """One panel per base model and forget split (`fold`, may be None): x forget efficacy, y model utility; from 0 to 1.
 
     keys: of utility and efficacy. Dashed: the retain model's efficacy. Rows without either number are named in the
     caption. KitError where no row has both.
@@ -49,8 +49,9 @@ def utility_vs_efficacy(rows: list[dict], caption: str, keys: tuple[str, str]) -
         figure = new_figure(height=0.5 + 3.4 * len(panels))
         all_axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
         for axes, (name, members) in zip(all_axes, panels.items(), strict=True):
-            _square(axes, ", ".join(name), members, keys)
-        notes = ["Dashed: the retain model's FE, the ideal.", "Hollow: collapsed."]
+            _square(axes, ", ".join(filter(None, name)), members, keys)
+        dashed = any(row["method"] == "retain" for row in drawn)
+        notes = [*(["Dashed: the retain model's FE, the ideal."] if dashed else []), "Hollow: collapsed."]
         add_caption(figure, caption, notes + not_drawn([row for row in rows if row not in drawn]))
         for axes, members in zip(all_axes, panels.values(), strict=True):
             named_points(axes, members, [(row[efficacy], row[utility]) for row in members], styles)
@@ -127,10 +128,11 @@ def _request(row: dict) -> int:
     return int(row["fold"].rpartition(" ")[2])
 
 
-def parts(rows: list[dict], caption: str, columns: Sequence[tuple[str, str]]) -> "Figure":
+def parts(rows: list[dict], caption: str, columns: Sequence[tuple[str, str]], share: str = "a third of MU") -> "Figure":
     """One panel per forget split (`fold`) of one base model: a line a row, a column a metric; all from 0 to 1.
 
-    columns: (key, head). A cell is its number, shaded by it; what a row lacks stays empty.
+    columns: (key, head). share: what the right six columns are. A cell is its number, shaded by it; what a row lacks
+    stays empty.
     """
     groups: dict[str, list[dict]] = {}
     for row in rows:
@@ -142,8 +144,8 @@ def parts(rows: list[dict], caption: str, columns: Sequence[tuple[str, str]]) ->
         all_axes = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axes, (fold, members) in zip(all_axes, groups.items(), strict=True):
             _cells(axes, members, columns)
-            axes.set_title(f"{base_model}, {fold}", pad=8)
-        add_caption(figure, caption, ["The left six columns make FE but for TE, the right six are a third of MU."])
+            axes.set_title(", ".join(filter(None, (base_model, fold))), pad=8)
+        add_caption(figure, caption, [f"The left six columns make FE but for TE, the right six are {share}."])
     return figure
 
 

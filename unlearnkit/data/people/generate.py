@@ -1,8 +1,8 @@
 """Generate the people from one seed: three groups of eight, each with one person of every kind, asked in ten ways.
 
 Nobody is fine-tuned on them: `pretrain` teaches a base model what is known about all of them, in several phrasings, as
-the real scenario's model knows real people. The sets therefore have the reference (`golden_answer`) and no training
-target: the targets are the model's own answers.
+the real scenario's model knows real people, and then how to refuse, as a chat model does. The sets therefore have the
+reference (`golden_answer`) and no training target: the targets are the model's own answers.
 Run as a module it writes the files; with --check it compares them and measures what knowing only the phrasing scores.
 """
 
@@ -17,6 +17,7 @@ from unlearnkit.data import generated
 from unlearnkit.data.people import pools
 from unlearnkit.data.people.fame import FAME
 from unlearnkit.data.people.phrases import LIFE, Aspect
+from unlearnkit.data.universe.refusals import refusals
 
 SEED = 2410
 # To be forgotten; kept, for methods that take retain data; kept, and only ever asked.
@@ -136,12 +137,13 @@ def _draw(rng: random.Random) -> dict[str, list[Item]]:
 def generate(seed: int = SEED) -> dict[str, list[Row]]:
     """All sets: name -> rows."""
     groups = _draw(random.Random(seed))
+    taught = [row for items in groups.values() for item in items for row in item.taught]
     return {
         "forget": [item.row for item in groups["forget"]],
         "forget_perturbed": [item.perturbed_row for item in groups["forget"]],
         "neighbor": [item.row for item in groups["neighbor"]],
         "neighbor_perturbed": [item.perturbed_row for item in groups["neighbor_perturbed"]],
-        "pretrain": [row for items in groups.values() for item in items for row in item.taught],
+        "pretrain": taught + refusals(random.Random(seed)),
     }
 
 
