@@ -209,7 +209,8 @@ def test_what_stands_behind_both_numbers_is_shown_for_every_split(six):
     assert beside["ME+GD"][4] == f"{mine['answers_p']:.3f} (least 0.500)"
     assert beside["Original LLM"][-1] == "high ES on forget"
     behind = block(made, "llama, forget01: what stands behind it")
-    assert behind["IDK+AP"] == ["template, retain, retain_template", "0.001", "6", "1.5 s"]
+    rate = f"{plan.params.unlearn.paper.learning_rate:g}"
+    assert behind["IDK+AP"] == ["template, retain, retain_template", rate, "6", "1.5 s"]
     assert behind["Original LLM"] == ["-"] * 4
 
 

@@ -153,6 +153,21 @@ def test_a_mix_is_part_of_the_keys_of_its_own_rows_alone(table):
     assert changed == {f"llama/me_gd_task_request_{number}, seed {seed}" for number in REQUESTS for seed in (1, 2)}
 
 
+def test_base_and_original_model_are_table_6s_however_many_requests_there_are(table):
+    file = FILE.with_name("table6.yaml")
+    six = papers.make(params.read(file), str(file))
+    for plan in (table, make(**data(requests=3), seeds=[1])):
+        original = chain_start(plan, "original")
+        assert original.key in six.runs and original.needs[0] in six.runs
+        assert chain_start(plan, "retain").key not in six.runs, "it lacks other authors"
+
+
+def chain_start(plan: planned.Plan, method: str) -> planned.Run:
+    """The model behind a reference row, first seed."""
+    row = next(row for row in plan.rows if row.method == method)
+    return plan.runs[plan.runs[row.draws[0].run].spec["start"]["run"]]
+
+
 def test_tiny_judges_are_needed_by_every_row(table):
     (trained,) = (run for run in table.runs.values() if run.kind == "judges")
     rows = [run for run in table.runs.values() if run.kind == "row"]
