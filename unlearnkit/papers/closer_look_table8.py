@@ -160,10 +160,11 @@ def figures(result: Path, caption: str) -> dict:
     suffix, rows = suffix_of(result), results.read_rows(result)
     keys = tuple(f"{key}{suffix}" for key in JUDGED)
     drawn = {"utility_vs_efficacy": plots.utility_vs_efficacy(rows, caption, keys)}
-    columns = [(key, f"{name} {head}") for name in REAL_WORLD for key, head, _ in parts_of(name, suffix)]
+    short = dict(zip(REAL_WORLD, ("forget", "others"), strict=True))  # heads stand close together
+    columns = [(key, f"{short[name]} {head}") for name in REAL_WORLD for key, head, _ in parts_of(name, suffix)]
     for base_model in dict.fromkeys(row["base_model"] for row in rows):
         mine = [row for row in rows if row["base_model"] == base_model]
-        drawn[f"parts_{base_model}"] = plots.parts(mine, caption, columns, "MU")
+        drawn[f"parts_{base_model}"] = plots.parts(mine, caption, columns, "MU, of other neighbors")
     return drawn
 
 
