@@ -286,3 +286,20 @@ def test_asking_the_lock_imports_nothing_of_the_hub():
     code += "print({'huggingface_hub', 'transformers', 'datasets'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_judges_of_the_hub_are_named_pinned_and_warned_of(tmp_path):
+    file = paths.ROOT / "params" / "small" / "table6.yaml"
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    encoder, nli = (content["judges"][name]["source"] for name in ("encoder", "nli"))
+    named = hub.named(params.parse(content, "here"))
+    assert [(one.kind, one.id, one.given) for one in named] == [("model", encoder, None), ("model", nli, None)]
+    content["judges"]["nli"] = {"source": str(tmp_path), "revision": None}
+    content["judges"]["encoder"]["revision"] = "v1"
+    assert hub.named(params.parse(content, "here")) == [hub.Repository("model", encoder, "v1")]
+    assert hub.named(params.read(file.parents[1] / "tiny" / "table6.yaml")) == []
+
+
+def test_of_a_sentence_encoder_its_modules_folders_are_needed():
+    files = ["modules.json", "config.json", "model.safetensors", "1_Pooling/config.json", "onnx/config.json"]
+    assert set(hub.needed("model", files)) == set(files[:4])

@@ -48,7 +48,7 @@ def revision(kind: str, id: str, given: str | None) -> str | None:
 
 
 def named(content: Table, base_model: str | None = None) -> list[Repository]:
-    """What a parameter file takes from the hub: the data set and all base models, or the one of them asked for.
+    """What a parameter file takes from the hub: the data set, all base models or the one asked for, and the judges.
 
     KitError: there is no such base model.
     """
@@ -62,13 +62,18 @@ def named(content: Table, base_model: str | None = None) -> list[Repository]:
     for name, one in content.base_models.items():
         if one.scratch is None and not Path(one.source).is_dir() and base_model in (None, name):
             found.append(Repository("model", one.source, one.revision))
+    judges = getattr(content, "judges", None)
+    for one in (judges.encoder, judges.nli) if judges and not judges.suffix else ():
+        if not Path(one.source).is_dir():
+            found.append(Repository("model", one.source, one.revision))
     return list(dict.fromkeys(found))
 
 
 def needed(kind: str, names: Iterable[str]) -> list[str]:
     """Of a repository's files those that the kit reads: all sets of a data set, one form of a model's weights.
 
-    A data set has a JSON file for each set in its root, or a card that says which files in folders are a set's.
+    A data set has a JSON file for each set in its root, or a card that says which files in folders are a set's. A
+    sentence encoder's modules have folders of their own: 1_Pooling.
 
     KitError: nothing of the kind is there.
     """
@@ -86,7 +91,8 @@ def needed(kind: str, names: Iterable[str]) -> list[str]:
         weights = [name for name in root if re.fullmatch(pattern, name)]
         if weights:
             others = [name for name in root if name.endswith(CONFIGURATION) and not name.endswith(".index.json")]
-            return weights + others
+            modules = [name for name in names if re.fullmatch(r"\d+_\w+/config\.json", name)]
+            return weights + others + modules
     raise KitError("the repository has no weights that can be used: model.safetensors or pytorch_model.bin")
 
 
