@@ -128,7 +128,7 @@ def test_fields_are_those_of_tofu():
     plain = {"question", "answer"}
     perturbed = plain | {"paraphrased_answer", "perturbed_answer", "paraphrased_question"}
     for name in SPLITS:
-        expected = perturbed if name in PERTURBED else plain
+        expected = perturbed if name in (*PERTURBED, "requests_perturbed") else plain
         if name in ("real_authors", "world_facts"):
             expected = plain | {f"option{number}" for number in range(1, 5)}
         if name in ("real_authors_perturbed", "world_facts_perturbed"):
