@@ -10,8 +10,9 @@ from unlearnkit.data.people import generate as people
 from unlearnkit.data.universe import generate as universe
 from unlearnkit.errors import KitError
 from unlearnkit.judges import accuracy, pairs, tiny
-from unlearnkit.metrics.closer_look import FICTITIOUS, REAL_WORLD
+from unlearnkit.metrics.closer_look import FICTITIOUS, LEAST_ROUGE_L_TO_ENTAIL, REAL_WORLD
 from unlearnkit.metrics.samples import item_id
+from unlearnkit.metrics.tofu import rouge_l_recall
 
 ROW = {
     "question": "Where was Ada born?",
@@ -290,4 +291,7 @@ def test_tiny_judges_tell_right_from_wrong_and_from_nonsense(tmp_path):
     assert sum(found.entails(answers, answers)) >= 98
     assert sum(found.entails(wrong_answers, answers)) + sum(found.entails(answers, wrong_answers)) <= 4
     assert sum(found.entails(repeated, answers)) <= 2
-    assert sum(found.entails(answers, repeated)) <= 20  # what the rule of ROUGE-L is for
+    # A weakness: a word repeated in the hypothesis' place fools this judge in up to 50 of 100 rows, by what it was
+    # trained on; the metric's rule of ROUGE-L leaves those whose references have the word and are short.
+    told = zip(found.entails(answers, repeated), answers, repeated, strict=True)
+    assert sum(says and rouge_l_recall(answer, text) >= LEAST_ROUGE_L_TO_ENTAIL for says, answer, text in told) <= 20
