@@ -97,9 +97,10 @@ def retain_data(source: Source, number: int, mix: dict[str, float], seed: int) -
         return remaining
     stream, total = random.Random(f"{seed}/fill/{number}"), sum(mix.values())
     found: list[dict] = []
-    for fill, weight in mix.items():
-        rows = _candidates(source, number, fill, remaining)
-        found += _several(rows, round(weight / total * len(remaining)), stream)
+    for fill in FILLS:  # in this order, however the mix is written
+        if fill in mix:
+            rows = _candidates(source, number, fill, remaining)
+            found += _several(rows, round(mix[fill] / total * len(remaining)), stream)
     return found
 
 

@@ -5,7 +5,7 @@ The paper shows these results as figures. The numbers of the side `re-run` are t
 
 from pathlib import Path
 
-from unlearnkit import claims, plots, results, tables, text
+from unlearnkit import claims, methods, plots, results, tables, text
 from unlearnkit.captions import facts_seen, unpinned
 from unlearnkit.papers import claims_table6
 from unlearnkit.papers.closer_look import (
@@ -95,21 +95,34 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
     if plan.params.judges.suffix:
         lines.append(TINY_JUDGES)
     for base_model in plan.params.base_models:
-        seen = facts_seen(plan, base_model, data.forget_splits[0])
-        if seen:
-            lines.append(f"The base model {base_model} met in pre-training {seen}.")
+        for forget_split in data.forget_splits:
+            seen = facts_seen(plan, base_model, forget_split)
+            if seen:
+                lines.append(f"{forget_split}: the base model {base_model} met in pre-training {seen}.")
     lines += [
         *MEANING,
         "AUC of answers: how well a classifier tells a model's forget answers from the retain model's, authors left "
         "out one group at a time; 0.5 is not at all. It reads texts, FQ reads probabilities.",
-        f"All methods: learning rate {plan.params.unlearn.paper.learning_rate} and equally many passes; the parameter "
-        "file says where these come from.",
+        f"All methods: learning rate {plan.params.unlearn.paper.learning_rate} and equally many passes, where a row's "
+        "name says nothing else; the parameter file says where these come from.",
+        *_weights(plan),
         "Re-run: DualOptim's Table 4, an independent one; the paper prints these results as figures alone.",
     ]
     lines += [f"Not pinned: the newest {name} of the hub was used." for name in unpinned(plan)]
     if any(record["status"] == "collapsed" for record in found):
         lines.append(f"Collapsed: {tables.COLLAPSED}; such a row wins nothing.")
     return lines
+
+
+def _weights(plan: Plan) -> list[str]:
+    """Which parameters of the rows in the paper's form are not the method's own."""
+    changed = [
+        f"{methods.known(plan.params.own_methods)[row.method].printed_as}: "
+        + ", ".join(f"{name} {value:g}" for name, value in row.parameters.items())
+        for row in plan.params.rows
+        if row.parameters and row.note is None and row.variant == "paper"
+    ]
+    return [f"Parameters other than a method's own: {'; '.join(changed)}."] if changed else []
 
 
 def latex(plan: Plan, found: list[dict]) -> str:
