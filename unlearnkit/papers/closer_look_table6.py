@@ -49,7 +49,7 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
             name = f"{base_model}, {split}"
             parts += [
                 (f"{name} (re-run: {model.printed_as})", text.side_by_side(mine, sides, shown)),
-                (f"{name}: the forget set, whose five parts but TE make FE", values(mine, parts_of("forget", suffix))),
+                (f"{name}: the forget set, whose five parts but TE make FE", _forgotten(mine, suffix)),
                 (f"{name}: the retain set, six of MU's eighteen parts", retained(mine, suffix)),
                 (f"{name}: beside the retain model, and warnings", _beside(mine)),
             ]
@@ -57,7 +57,8 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
             if others:
                 own = [one for one in mine if any(one["method"] == other["method"] for other in others)]
                 columns = (*printed(suffix), *parts_of("forget", suffix)[:2], *parts_of("retain", suffix)[:2])
-                heads = ("MU", "FE", "F-RL", "F-P", "R-RL", "R-P")
+                columns += (("forget_refusals", "", 2), ("retain_refusals", "", 2))
+                heads = ("MU", "FE", "F-RL", "F-P", "R-RL", "R-P", "forget refusals", "retain refusals")
                 columns = tuple((key, head, digits) for (key, _, digits), head in zip(columns, heads, strict=True))
                 parts.append((f"{name}: other forms and weights", values([*own, *others], columns)))
             parts.append((f"{name}: what stands behind it", behind(all_rows)))
@@ -65,6 +66,10 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
                 heading = f"{name}: median and range over {len(plan.params.seeds)} seeds"
                 parts.append((heading, text.over_seeds(mine, printed(suffix))))
     return parts
+
+
+def _forgotten(found: list[dict], suffix: str) -> Block:
+    return values(found, (*parts_of("forget", suffix), ("forget_refusals", "refusals", 2)))
 
 
 def _beside(found: list[dict]) -> Block:
