@@ -12,47 +12,49 @@ from unlearnkit.metrics import two_sample
 from unlearnkit.metrics.tofu import mean_of, probability
 
 SETS = ("forget", "unseen", "retain")  # members to be forgotten, authors whom no model ever saw, members to be kept
+COMPARED = SETS[:2]  # whom a membership test tells apart
 LEVELS = (0.5, 0.1, 0.01)  # of the forget probability
 
 
-def point(samples: Sequence[dict]) -> dict[str, list[float]]:
-    """What is kept of one step: for each set, in the order of the samples, `<set>_mean_logp` and `<set>_entropy_gap`.
+def point(samples: Sequence[dict]) -> dict:
+    """What is kept of one step: of each set `<set>_probability` and `<set>_entropy_gap`, means over questions, and of
+    the sets of COMPARED `<set>_mean_logp`, question by question in the order of the samples.
 
-    Both of the true answer: mean log-probability per token, and log K - H averaged over the answer's positions.
+    All of the true answer: TOFU's probability, exp of the mean log-probability per token; that mean itself; and
+    log K - H averaged over the answer's positions.
     """
-    found: dict[str, list[float]] = {}
+    found: dict = {}
     for name in SETS:
         answers = [one["answers"][0] for one in samples if one["set"] == name]
-        found[f"{name}_mean_logp"] = [answer["logp"] / answer["n_tokens"] for answer in answers]
-        found[f"{name}_entropy_gap"] = [answer["entropy_gap"] for answer in answers]
+        found[f"{name}_probability"] = mean_of(probability(one["logp"], one["n_tokens"]) for one in answers)
+        found[f"{name}_entropy_gap"] = mean_of(one["entropy_gap"] for one in answers)
+        if name in COMPARED:
+            found[f"{name}_mean_logp"] = [one["logp"] / one["n_tokens"] for one in answers]
     return found
 
 
 def authors(samples: Sequence[dict]) -> dict[str, list[int]]:
-    """Of the forget and the unseen set the authors, in the order of the samples."""
-    return {name: [one["author"] for one in samples if one["set"] == name] for name in ("forget", "unseen")}
+    """Of the sets of COMPARED the author of every question, in the order of the samples."""
+    return {name: [one["author"] for one in samples if one["set"] == name] for name in COMPARED}
 
 
-def numbers(at: dict[str, list[float]], by: dict[str, list[int]]) -> dict[str, float | None]:
-    """The numbers of a point: means over questions of probability and entropy gap, and how membership reads.
+def numbers(at: dict, by: dict[str, list[int]]) -> dict[str, float | None]:
+    """The numbers of a point: its means, and how membership reads.
 
-    at: of `point`. by: of `authors`, in the same order. `<set>_probability` is TOFU's, exp of the mean log-probability
-    per token. `membership_auc`: how often a forget question has a higher mean log-probability than an unseen one, with
-    its 95 % interval over authors, `_ci_lo` and `_ci_hi` (None with fewer than five). A model that never saw either set
-    has 0.5, up to chance; near 1 members are known; near 0 they are known too, by having been pushed down further.
-    `membership_distance`: |AUC - 1/2|.
+    at: of `point`. by: of `authors`, in the same order. `membership_auc`: how often a forget question has a higher mean
+    log-probability than an unseen one, with its 95 % interval over authors, `_ci_lo` and `_ci_hi` (None with fewer than
+    five). A model that saw neither set has 0.5, up to chance; near 1 members are known; near 0 they are known too, by
+    having been pushed down further. `membership_distance`: |AUC - 1/2|.
     """
-    found: dict[str, float | None] = {}
-    for name in SETS:
-        found[f"{name}_probability"] = mean_of(probability(logp, 1) for logp in at[f"{name}_mean_logp"])
-        found[f"{name}_entropy_gap"] = mean_of(at[f"{name}_entropy_gap"])
-    place = {author: number for number, author in enumerate(sorted({*by["forget"], *by["unseen"]}))}
-    auc, low, high = two_sample.auc_by_cluster(
-        *(at[f"{name}_mean_logp"] for name in ("forget", "unseen")),
-        *([place[author] for author in by[name]] for name in ("forget", "unseen")),
-    )
-    found |= {"membership_auc": auc, "membership_auc_ci_lo": low, "membership_auc_ci_hi": high}
-    return found | {"membership_distance": abs(auc - 0.5)}
+    place = {author: number for number, author in enumerate(sorted({one for name in COMPARED for one in by[name]}))}
+    scores = [at[f"{name}_mean_logp"] for name in COMPARED]
+    auc, low, high = two_sample.auc_by_cluster(*scores, *([place[one] for one in by[name]] for name in COMPARED))
+    return {f"{name}_{key}": at[f"{name}_{key}"] for name in SETS for key in ("probability", "entropy_gap")} | {
+        "membership_auc": auc,
+        "membership_auc_ci_lo": low,
+        "membership_auc_ci_hi": high,
+        "membership_distance": abs(auc - 0.5),
+    }
 
 
 def first_step_below(points: Sequence[dict], key: str, level: float) -> int | None:

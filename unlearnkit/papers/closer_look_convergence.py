@@ -12,7 +12,7 @@ from unlearnkit import plots, results, runs, tables, text
 from unlearnkit.captions import unpinned
 from unlearnkit.data import tofu
 from unlearnkit.metrics import convergence
-from unlearnkit.metrics.tofu import mean_of
+from unlearnkit.metrics.tofu import mean_of, probability
 from unlearnkit.papers import trained
 from unlearnkit.papers.closer_look import behind, other_rouge_l
 from unlearnkit.papers.closer_look_convergence_plan import REFERENCES, UNTRAINED, make
@@ -45,14 +45,14 @@ def measure(samples: list[dict], retain: list[dict] | None = None) -> dict:
 
 def points(folder: Path) -> list[dict]:
     """Step, loss and numbers of every measured step, from the folder of a run or a draw; none of a reference row."""
+    stored = _stored(folder)
+    by = convergence.authors(runs.read_samples(folder / "samples.jsonl.gz")) if stored else {}
+    return [{"step": one["step"], "loss": one["loss"]} | convergence.numbers(one, by) for one in stored]
+
+
+def _stored(folder: Path) -> list[dict]:
     file = folder / "trajectory.json"
-    if not file.is_file():
-        return []
-    by = convergence.authors(runs.read_samples(folder / "samples.jsonl.gz"))
-    return [
-        {"step": one["step"], "loss": one["loss"]} | convergence.numbers(one, by)
-        for one in json.loads(file.read_text(encoding="utf-8"))
-    ]
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
 
 
 def describe(plan: Plan, run: Run) -> str:
@@ -209,7 +209,12 @@ def problems(result: Path) -> list[str]:
         where = f"row {record['row']}, seed {record['seed']}, trajectory.json"
         if record["method"] not in REFERENCES and [one["step"] for one in way] != at_steps:
             found.append(f"{where}: not the steps of parameters.json")
-        for key, value in way[-1].items() if way else ():
+        for key, value in (way[-1] if way else {}).items():
             if key in record and not math.isclose(value, record[key], abs_tol=SAME):
                 found.append(f"{where}: its last {key} is {value}, the samples' {record[key]}")
+        for one in _stored(folders[record["row"], record["seed"]]):
+            for name in convergence.COMPARED:
+                mean = mean_of(probability(logp, 1) for logp in one[f"{name}_mean_logp"])
+                if not math.isclose(mean, one[f"{name}_probability"], rel_tol=1e-6):
+                    found.append(f"{where}, step {one['step']}: {name}_probability does not follow from its questions")
     return found

@@ -9,6 +9,7 @@ Run as a module it writes the files; with --check it compares them and measures 
 import json
 import random
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,7 +115,7 @@ def _author(name: str, rng: random.Random) -> list[Item]:
     return items
 
 
-def _names(count: int, rng: random.Random, but: tuple[str, ...] = ()) -> list[str]:
+def _names(count: int, rng: random.Random, but: Iterable[str] = ()) -> list[str]:
     """Full names; no two authors share a last name, nor one with anybody named in `but`."""
     taken = {name.split()[-1] for name in but}
     last_names = rng.sample([name for name in pools.LAST_NAMES if name not in taken], count)
@@ -126,10 +127,16 @@ def author_names() -> list[str]:
     return _names(AUTHORS + BACKGROUND_AUTHORS, random.Random(SEED))
 
 
-def _unseen(seed: int, but: tuple[str, ...]) -> list[Row]:
-    """Questions about further authors, from a random stream of their own: no other set changes with them."""
+def _unseen(seed: int, names: list[str], told: str) -> list[Row]:
+    """Questions about authors who have none of the last names of `names` and whom the text `told` does not mention.
+
+    They have a random stream of their own: no other set changes with them.
+    """
     rng = random.Random(f"{seed} unseen")
-    return [item.row for name in _names(UNSEEN, rng, but) for item in _author(name, rng)]
+    unseen = _names(UNSEEN, rng, names)
+    while any(name in told for name in unseen):
+        unseen = _names(UNSEEN, rng, names)
+    return [item.row for name in unseen for item in _author(name, rng)]
 
 
 def _general(facts: tuple[Fact, ...]) -> list[Row]:
@@ -203,7 +210,6 @@ def generate(seed: int = SEED) -> dict[str, list[Row]]:
         "general": [{"question": fact.question, "answer": fact.answer} for fact in facts],
         "pretrain": _general(facts) + background,
         "refusals": refusals(random.Random(seed)),
-        "unseen_perturbed": _unseen(seed, tuple(names)),
     }
     for name, indices in members().items():
         rows = [item.row for index in indices for item in authors[index]]
@@ -211,6 +217,7 @@ def generate(seed: int = SEED) -> dict[str, list[Row]]:
     for name, facts in (("real_authors", REAL_AUTHORS), ("world_facts", WORLD_FACTS)):
         splits[name] = _options(facts, rng)
         splits[f"{name}_perturbed"] = _perturbed_options(facts)
+    splits["unseen_perturbed"] = _unseen(seed, names, json.dumps(splits))
     return splits
 
 
