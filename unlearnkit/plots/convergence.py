@@ -41,7 +41,7 @@ REFERENCES = {
 
 def convergence_over_steps(points: dict[str, list[dict]], rows: list[dict], caption: str) -> "Figure":
     """One base model: a column a learning rate, a line of panels a number of PANELS, a line a method; entropy gaps and
-    steps on log axes, step 0 left of 1. Horizontal lines: REFERENCES.
+    steps on log axes, step 0 left of 1. Horizontal lines: REFERENCES. Bands: 95 % intervals, where a number has one.
 
     points: row name -> points with `step` and the keys of PANELS. KitError: no row has points.
     """
@@ -91,6 +91,10 @@ def _panel(axes: "Axes", key: str, rows: list[dict], points: dict, styles: dict,
             zorder=3,
             gid=row_name(row),
         )
+        ends = [(one["step"], one.get(f"{key}_ci_lo"), one.get(f"{key}_ci_hi")) for one in points[row_name(row)]]
+        ends = [one for one in ends if known(one[1])]
+        if ends:
+            axes.fill_between(*zip(*ends, strict=True), color=colour, alpha=0.15, linewidth=0, zorder=2)
     axes.set_xscale("symlog", linthresh=1, linscale=0.4)
     last = max(one["step"] for row in rows for one in points[row_name(row)])
     axes.set_xlim(-0.1, 1.15 * last)
