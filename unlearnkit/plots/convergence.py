@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 # Number of a point -> what its axis is called.
 PANELS = {
-    "forget_entropy_gap": "gap, forget\n(log K - H, nats)",
-    "unseen_entropy_gap": "gap, unseen\n(log K - H, nats)",
-    "forget_probability": "probability,\nforget",
-    "membership_auc": "membership,\nAUC",
+    "forget_entropy_gap": "entropy gap,\nforget (nats)",
+    "unseen_entropy_gap": "entropy gap,\nunseen (nats)",
+    "forget_probability": "forget\nprobability",
+    "membership_auc": "membership\nAUC",
 }
 DOTTED = (0, (1, 1.6))
 # Reference row -> how its number is drawn across every panel.
@@ -63,7 +63,8 @@ def convergence_over_steps(points: dict[str, list[dict]], rows: list[dict], capt
             axes.set_title(f"learning rate {rate:g}")
         grid[-1][len(rates) // 2].set_xlabel("optimiser step")
         _legend(figure, drawn, styles, references)
-        notes = ["Hollow: collapsed."] if any(row.get("status") == "collapsed" for row in drawn) else []
+        notes = ["Bands: 95 % over authors."]
+        notes += ["Hollow: collapsed."] if any(row.get("status") == "collapsed" for row in drawn) else []
         add_caption(figure, caption, notes + first_seed(drawn) + not_drawn(missing))
     return figure
 
