@@ -162,8 +162,8 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
         "P: exp of the mean log-probability per token of the true answer, mean over questions.",
         "AUC: how often a forget question has a higher mean log-probability than an unseen one. Near 1 one can read "
         "from the model who was in its training data, near 1/2 one cannot; near 0 one can as well, the other way "
-        "round: members are those that were pushed down further. The two sets differ a little by themselves: what an AUC "
-        "is where nobody was a member, Retained and Untrained LLM say.",
+        "round: members are those that were pushed down further. The two sets differ a little by themselves: Retained "
+        "and Untrained LLM say what an AUC is where nobody was a member.",
         "The 95 % interval of the AUC is over authors, and too narrow with so few; 'not told apart' says that it holds "
         "1/2, and speaks of this one attack alone.",
         "Steps: the first measured step below a level; the true one lies after the measured step before it. In "
