@@ -1,6 +1,7 @@
-"""Tables 6 and 7 with models of 30,000 parameters and a judge that compares words: from the runs to the check."""
+"""Tables 6 and 7 and a study with models of 30,000 parameters, a judge that compares words: from runs to the check."""
 
 import copy
+import json
 import math
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from conftest import MICRO, MICRO_VOCABULARY
 
 from unlearnkit import judges, papers, params, planned, report, runs, stages
 from unlearnkit.judges import tiny
+from unlearnkit.metrics import convergence
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quiet")]
 
@@ -101,6 +103,33 @@ def test_table_6_from_its_runs_to_its_check(loaded, local):
     assert found["retain_forget01"]["forget_quality_p"] == found["retain_forget05"]["forget_quality_p"] == 1
     names = {path.name for path in (local / "result").iterdir()}
     assert {"utility_vs_efficacy.png", "parts_llama.png", "table.md", "table.tex", "verdict.md"} <= names
+
+
+def test_the_study_of_convergence_from_its_runs_to_its_check(local):
+    rows = [{"method": name} for name in ("original", "retain", "untrained", "me", "me_gd", "ga")]
+    rows.append({"method": "me", "learning_rate": 0.02})
+    plan = executed("table6_convergence", rows, {}, at_steps=[0, 1, 2])
+    records = report.assemble(plan, {}, local / "result")
+    study = papers.of("table6_convergence")
+    assert study.problems(local / "result") == []
+    found = {row.label: one for row, one in zip(plan.rows, records, strict=True)}
+    read, stored = {}, {}
+    for row in plan.rows:
+        folder = local / "result" / "rows" / f"llama__{row.label}" / "seed-1"
+        read[row.label] = convergence.point(runs.read_samples(folder / "samples.jsonl.gz"))
+        way = folder / "trajectory.json"
+        stored[row.label] = json.loads(way.read_text(encoding="utf-8")) if way.exists() else None
+    for label in ("me_lr_0.001", "me_gd_lr_0.001", "ga_lr_0.001", "me_lr_0.02"):
+        first, _, last = stored[label]
+        assert [one["step"] for one in stored[label]] == [0, 1, 2]
+        assert {key: first[key] for key in read["original"]} == read["original"], "where unlearning starts"
+        assert {key: last[key] for key in read[label]} == read[label], "the model that is measured at the end"
+        assert read[label] != read["original"] and len(last["unseen_mean_logp"]) == 80
+    slow, fast = (found[f"me_lr_{rate}"]["forget_entropy_gap"] for rate in ("0.001", "0.02"))
+    assert fast < slow < found["original"]["forget_entropy_gap"] < found["ga_lr_0.001"]["forget_entropy_gap"]
+    assert found["untrained"]["forget_probability"] < found["original"]["forget_probability"]
+    assert [stored[name] for name in ("original", "retain", "untrained")] == [None] * 3
+    assert {"over_steps_llama.png", "table.md", "table.tex"} <= {path.name for path in (local / "result").iterdir()}
 
 
 def test_table_7_from_its_runs_to_its_check(loaded, local):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from unlearnkit.schema import BaseModelParams, Data, Evaluation, Params, RowParams
-from unlearnkit.schema_training import Positive, Strict
+from unlearnkit.schema_training import NotNegative, Positive, Strict
 
 TINY = "tiny"
 
@@ -75,6 +75,35 @@ class Fictitious(Params):
     data: SplitsData
     judges: Judges
     rows: list[NotedRow]
+
+
+class ConvergenceRow(RowParams):
+    """`learning_rate`: another one than the table's; part of the row's name."""
+
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+
+    @property
+    def note(self) -> str | None:
+        return rate_note(self.learning_rate) if self.learning_rate else None
+
+
+def rate_note(learning_rate: float) -> str:
+    """What sets a row apart whose learning rate does."""
+    return f"lr {learning_rate:g}"
+
+
+class Convergence(Params):
+    """A study of Table 6, where ME ends up. `at_steps`: the optimiser steps after which every row is measured."""
+
+    at_steps: Annotated[list[NotNegative], Field(min_length=2)]
+    rows: list[ConvergenceRow]
+
+    @model_validator(mode="after")
+    def _at_steps(self):
+        at, paper = self.at_steps, self.unlearn.paper
+        if at != sorted(set(at)) or (at[0], at[-1]) != (0, paper.steps if paper else None):
+            raise ValueError("at_steps: ascending, from 0 to unlearn.paper.steps")
+        return self
 
 
 class RequestsData(Data):

@@ -4,6 +4,7 @@ Importing this package does not import matplotlib."""
 
 from unlearnkit.plots.book import completions, fq_gap_vs_accuracy
 from unlearnkit.plots.closer_look import over_requests, parts, utility_vs_efficacy
+from unlearnkit.plots.convergence import convergence_over_steps
 from unlearnkit.plots.divergences import flat_beside_dpo, gradient_weights, loss_surfaces, reach_of_the_bound
 from unlearnkit.plots.fronts import fronts
 from unlearnkit.plots.muse import CURVES, curve, curves, forgotten_vs_kept, privleak
@@ -17,6 +18,7 @@ __all__ = [
     "CURVES",
     "STYLE",
     "completions",
+    "convergence_over_steps",
     "curve",
     "curves",
     "flat_beside_dpo",
