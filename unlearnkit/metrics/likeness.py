@@ -1,0 +1,64 @@
+"""What is kept of questions more and less like the forgotten ones, as pure functions of samples: of every set ROUGE-L,
+probability and the share of refusals; and the effect of retain data, against the same method without them.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from statistics import fmean
+
+from unlearnkit.errors import KitError
+from unlearnkit.metrics.tofu import mean_of, probability, rouge_l_recall
+
+REFUSAL_FROM = 0.5  # ROUGE-L F-measure with the nearest template; no right answer of the universe has more than 0.31
+KEPT = "rouge_l_recall"  # what an effect is a difference of
+
+
+def nearness(generation: str, templates: Sequence[str]) -> float:
+    """Largest ROUGE-L F-measure of an answer with a template response, 0 to 1; it need not repeat one word by word."""
+    return _nearness(generation, tuple(templates))
+
+
+@lru_cache(maxsize=100_000)  # rows and seeds say the same again and again
+def _nearness(generation: str, templates: tuple[str, ...]) -> float:
+    found = 0.0
+    for one in templates:
+        precision, recall = rouge_l_recall(generation, one), rouge_l_recall(one, generation)
+        if precision + recall:
+            found = max(found, 2 * precision * recall / (precision + recall))
+    return found
+
+
+def likeness_metrics(samples: Iterable[dict], templates: Sequence[str]) -> dict[str, float]:
+    """Of every set in the samples `<set>_rouge_l_recall`, `<set>_probability` (of the right answer) and
+    `<set>_refusals`: the share of answers whose `nearness` to a template is REFUSAL_FROM or more. All between 0 and 1.
+
+    Samples as of `unlearnkit.metrics.samples`, the first answer of each the right one.
+    """
+    by_set: dict[str, list[dict]] = {}
+    for one in samples:
+        by_set.setdefault(one["set"], []).append(one)
+    found = {}
+    for name, members in by_set.items():
+        rights = [one["answers"][0] for one in members]
+        found |= {
+            f"{name}_{KEPT}": mean_of(one["rouge_l_recall"] for one in members),
+            f"{name}_probability": mean_of(probability(right["logp"], right["n_tokens"]) for right in rights),
+            f"{name}_refusals": mean_of(nearness(one["generation"], templates) >= REFUSAL_FROM for one in members),
+        }
+    return found
+
+
+def effects(metrics: dict, alone: dict, sets: Sequence[str], drawn: str) -> dict[str, float]:
+    """What retain data of the class `drawn` do: `<set>_effect`, ROUGE-L of a set less that of the same method without
+    retain data, -1 to 1; `own_effect`, on that class itself; `others_effect`, the mean over the other sets.
+
+    metrics, alone: `likeness_metrics` of the two rows, of one seed. KitError: one of the two lacks a set.
+    """
+    found = {}
+    for name in sets:
+        for whose, values in (("the row", metrics), ("the row without retain data", alone)):
+            if values.get(f"{name}_{KEPT}") is None:
+                raise KitError(f"effect of retain data: {whose} has no {name}_{KEPT}")
+        found[f"{name}_effect"] = metrics[f"{name}_{KEPT}"] - alone[f"{name}_{KEPT}"]
+    others = [found[f"{name}_effect"] for name in sets if name != drawn]
+    return found | {"own_effect": found[f"{drawn}_effect"], "others_effect": fmean(others)}
