@@ -7,7 +7,8 @@ from functools import lru_cache
 from statistics import fmean
 
 from unlearnkit.errors import KitError
-from unlearnkit.metrics.tofu import mean_of, probability, rouge_l_recall
+from unlearnkit.metrics.muse import rouge_l_f1
+from unlearnkit.metrics.tofu import mean_of, probability
 
 REFUSAL_FROM = 0.5  # ROUGE-L F-measure with the nearest template; no right answer of the universe has more than 0.31
 KEPT = "rouge_l_recall"  # what an effect is a difference of
@@ -20,12 +21,7 @@ def nearness(generation: str, templates: Sequence[str]) -> float:
 
 @lru_cache(maxsize=100_000)  # rows and seeds say the same again and again
 def _nearness(generation: str, templates: tuple[str, ...]) -> float:
-    found = 0.0
-    for one in templates:
-        precision, recall = rouge_l_recall(generation, one), rouge_l_recall(one, generation)
-        if precision + recall:
-            found = max(found, 2 * precision * recall / (precision + recall))
-    return found
+    return max(rouge_l_f1(one, generation) for one in templates)
 
 
 def likeness_metrics(samples: Iterable[dict], templates: Sequence[str]) -> dict[str, float]:
