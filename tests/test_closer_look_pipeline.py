@@ -1,4 +1,4 @@
-"""Tables 6 and 7 and a study with models of 30,000 parameters, a judge that compares words: from runs to the check."""
+"""Tables 6 and 7 and their studies, models of 30,000 parameters, a judge that compares words: from runs to the check."""
 
 import copy
 import json
@@ -157,3 +157,17 @@ def items(result: Path, label: str) -> set[str]:
     """The forget questions that a row was asked."""
     file = result / "rows" / f"llama__{label}" / "seed-1" / "samples.jsonl.gz"
     return {one["item"] for one in runs.read_samples(file) if one["set"] == "forget"}
+
+
+def test_the_likeness_study_from_its_runs_to_its_check(local):
+    rows = [{"method": name} for name in ("original", "retain", "idk")]
+    rows += [{"method": "idk_ap", "retain_from": "same_authors"}, {"method": "po", "retain_from": "unrelated"}]
+    plan = executed("table6_likeness", rows, {}, seeds=[1])
+    found = {row.label: one for row, one in zip(plan.rows, report.assemble(plan, {}, local / "result"), strict=True)}
+    assert papers.of("table6_likeness").problems(local / "result") == []
+    assert {one["status"] for one in found.values()} == {"ok"}
+    assert [one["steps"] for one in found.values()] == [None, None, 2, 2, 2] and found["idk"]["n_forget"] == 40
+    forget = {label: one["forget_probability"] for label, one in found.items()}
+    assert len(set(forget.values())) == 5, "every row is a model of its own"
+    assert all(-1 <= found[label]["own_effect"] <= 1 for label in ("idk_ap_same_authors", "po_unrelated"))
+    assert (local / "result" / "kept_llama.png").is_file()

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from unlearnkit.errors import KitError, nearest
 from unlearnkit.schema import Book, Divergences, Muse, Needs, Params, Table
 from unlearnkit.schema_closer_look import Continual, Convergence, Fictitious, RealWorld
+from unlearnkit.schema_studies import Likeness
 
 # The parameters of every table.
 TABLES: dict[str, type[Table]] = {
@@ -23,6 +24,7 @@ TABLES: dict[str, type[Table]] = {
     "table5": Muse,
     "table6": Fictitious,
     "table6_convergence": Convergence,
+    "table6_likeness": Likeness,
     "table7": Continual,
     "table7_ten": Continual,
     "table8": RealWorld,

@@ -208,6 +208,7 @@ def original_answers(spec: dict) -> dict[str, str]:
 SAMPLES = {
     "tofu": of_tofu,
     "tofu_requests": of_tofu,
+    "tofu_likeness": of_tofu,
     "harry_potter": of_book,
     "muse": of_muse,
     "real_world": of_real_world,

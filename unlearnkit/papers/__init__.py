@@ -30,6 +30,7 @@ MODULES = {
     "table5": "flat_table5",
     "table6": "closer_look_table6",
     "table6_convergence": "closer_look_convergence",
+    "table6_likeness": "closer_look_likeness",
     "table7": "closer_look_table7",
     "table7_ten": "closer_look_table7",
     "table8": "closer_look_table8",

@@ -7,6 +7,7 @@ from unlearnkit.plots.closer_look import over_requests, parts, utility_vs_effica
 from unlearnkit.plots.convergence import convergence_over_steps
 from unlearnkit.plots.divergences import flat_beside_dpo, gradient_weights, loss_surfaces, reach_of_the_bound
 from unlearnkit.plots.fronts import fronts
+from unlearnkit.plots.likeness import kept_by_likeness
 from unlearnkit.plots.muse import CURVES, curve, curves, forgotten_vs_kept, privleak
 from unlearnkit.plots.needs import needs
 from unlearnkit.plots.style import STYLE, save
@@ -27,6 +28,7 @@ __all__ = [
     "fq_gap_vs_accuracy",
     "fronts",
     "gradient_weights",
+    "kept_by_likeness",
     "loss_surfaces",
     "needs",
     "over_requests",
