@@ -1,4 +1,4 @@
-"""Tables 6 and 7 and their studies, models of 30,000 parameters, a judge that compares words: from runs to the check."""
+"""Tables 6 and 7 and their studies with models of 30,000 parameters, a judge that compares words: runs to check."""
 
 import copy
 import json

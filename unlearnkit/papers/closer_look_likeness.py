@@ -8,7 +8,8 @@ from pathlib import Path
 
 from unlearnkit import plots, results, tables, text
 from unlearnkit.data import likeness, templates
-from unlearnkit.metrics.likeness import REFUSAL_FROM, effects, likeness_metrics
+from unlearnkit.metrics.likeness import effects, likeness_metrics
+from unlearnkit.metrics.refusals import REFUSAL_FROM
 from unlearnkit.papers import trained
 from unlearnkit.papers.closer_look import behind, other_rouge_l, values
 from unlearnkit.papers.likeness_plan import ALONE, make
