@@ -56,7 +56,9 @@ def kept_by_likeness(
                 axes.legend(handles=lines[::-1], loc="upper left", bbox_to_anchor=(1.0, 1.0), **named)
             seaborn.despine(ax=axes)
         all_axes[-1].set_xlabel("what is asked, and its likeness to the forget set")
-        add_caption(figure, caption, ["Large: the class that the retain data come from, other questions of it."])
+        ranges = any(f"{key}_rouge_l_recall_lo" in alone for key, _ in classes.values())
+        notes = ["Large: the class that the retain data come from, other questions of it."]
+        add_caption(figure, caption, [*notes, *(["Bars: the range over the seeds."] if ranges else [])])
     return figure
 
 
