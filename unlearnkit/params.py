@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from unlearnkit.errors import KitError, nearest
 from unlearnkit.schema import Book, Divergences, Muse, Needs, Params, Table
-from unlearnkit.schema_closer_look import Continual, Fictitious, RealWorld
+from unlearnkit.schema_closer_look import Continual, Fictitious, LoraStudy, RealWorld
 
 # The parameters of every table.
 TABLES: dict[str, type[Table]] = {
@@ -22,6 +22,7 @@ TABLES: dict[str, type[Table]] = {
     "table4": Params,
     "table5": Muse,
     "table6": Fictitious,
+    "table6_lora": LoraStudy,
     "table7": Continual,
     "table7_ten": Continual,
     "table8": RealWorld,

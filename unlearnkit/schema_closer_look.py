@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from unlearnkit.schema import BaseModelParams, Data, Evaluation, Params, RowParams
-from unlearnkit.schema_training import Positive, Strict
+from unlearnkit.schema_training import LoRA, Positive, Strict
 
 TINY = "tiny"
 
@@ -75,6 +75,34 @@ class Fictitious(Params):
     data: SplitsData
     judges: Judges
     rows: list[NotedRow]
+
+
+def _what_is_trained(given: dict) -> str | None:
+    if given.get("lora"):
+        return f"LoRA rank {given['lora'].rank}"
+    return f"learning rate {given['learning_rate']:g}" if given.get("learning_rate") else None
+
+
+class LoraRow(RowParams):
+    """`lora`, `learning_rate`: others than the table's. `note`, `forget_splits`: as in `NotedRow`; a note that is not
+    given says which of the two is another: "LoRA rank 8", "learning rate 0.0005".
+    """
+
+    lora: LoRA | None = None
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    note: Note | None = Field(default_factory=_what_is_trained)
+    forget_splits: Annotated[list[str], Field(min_length=1)] | None = None
+
+    @property
+    def changes(self) -> dict:
+        """What the row changes of the table's training."""
+        return self.model_dump(include={"lora", "learning_rate"}, exclude_none=True)
+
+
+class LoraStudy(Fictitious):
+    """A study of Table 6: few weights are trained in place of all."""
+
+    rows: list[LoraRow]
 
 
 class RequestsData(Data):

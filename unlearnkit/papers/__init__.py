@@ -29,6 +29,7 @@ MODULES = {
     "table4": "flat_table4",
     "table5": "flat_table5",
     "table6": "closer_look_table6",
+    "table6_lora": "closer_look_lora",
     "table7": "closer_look_table7",
     "table7_ten": "closer_look_table7",
     "table8": "closer_look_table8",

@@ -8,7 +8,7 @@ from unlearnkit.models import fingerprint
 from unlearnkit.plan import printed_as
 from unlearnkit.planned import Draw, Models, Plan, Row, unlearn_spec
 from unlearnkit.schema import Params, RowParams
-from unlearnkit.schema_closer_look import TINY, Fictitious, Judge, NotedRow
+from unlearnkit.schema_closer_look import TINY, Fictitious, Judge, LoraRow, NotedRow
 
 # As A Closer Look calls the methods that have another name in FLAT's tables.
 NAMES = {"gd": "GA+GD", "kl": "GA+KL", "npo_rt": "NPO+GD", "po": "IDK+GD"}
@@ -99,9 +99,9 @@ def _check(content: Fictitious, where: str) -> None:
                     raise KitError(f"rows.{number}.forget_splits: '{one}' is none of data.forget_splits{choices}")
 
 
-def _row(plan: Plan, models: Models, row: NotedRow, forget_split: str, judged: dict) -> Row:
+def _row(plan: Plan, models: Models, row: NotedRow | LoraRow, forget_split: str, judged: dict) -> Row:
     content = plan.params
-    training = None if row.method in checks.REFERENCE_ROWS else models.training("paper")
+    training = None if row.method in checks.REFERENCE_ROWS else models.training("paper") | getattr(row, "changes", {})
     line = Row(
         models.name, row.method, named(content, row), (), row.variant, None, training, fold=forget_split, note=row.note
     )
@@ -118,7 +118,7 @@ def _row(plan: Plan, models: Models, row: NotedRow, forget_split: str, judged: d
     return dataclasses.replace(line, draws=tuple(draws))
 
 
-def named(content: Fictitious, row: NotedRow) -> str:
+def named(content: Fictitious, row: NotedRow | LoraRow) -> str:
     """The row's name in the table, as A Closer Look calls the method."""
     name = printed_as(content, row, None) + (f", {row.note}" if row.note else "")
     if row.method in NAMES:

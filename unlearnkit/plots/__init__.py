@@ -6,6 +6,7 @@ from unlearnkit.plots.book import completions, fq_gap_vs_accuracy
 from unlearnkit.plots.closer_look import over_requests, parts, utility_vs_efficacy
 from unlearnkit.plots.divergences import flat_beside_dpo, gradient_weights, loss_surfaces, reach_of_the_bound
 from unlearnkit.plots.fronts import fronts
+from unlearnkit.plots.lora import over_trained_parameters
 from unlearnkit.plots.muse import CURVES, curve, curves, forgotten_vs_kept, privleak
 from unlearnkit.plots.needs import needs
 from unlearnkit.plots.style import STYLE, save
@@ -28,6 +29,7 @@ __all__ = [
     "loss_surfaces",
     "needs",
     "over_requests",
+    "over_trained_parameters",
     "parts",
     "privleak",
     "reach_of_the_bound",
