@@ -66,7 +66,7 @@ def _parameter_file(plan: Plan) -> Path:
     """The parameters as a file, for the command line."""
     path = paths.runs() / "parameters" / f"{plan.key}.yaml"
     with runs.renamed_when_complete(path) as partial:
-        partial.write_text(yaml.safe_dump(plan.params.model_dump()), encoding="utf-8")
+        partial.write_text(yaml.safe_dump(plan.params.model_dump(exclude_unset=True)), encoding="utf-8")
     return path
 
 
