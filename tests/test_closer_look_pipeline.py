@@ -1,4 +1,4 @@
-"""Tables 6 and 7 with models of 30,000 parameters and a judge that compares words: from the runs to the check."""
+"""Table 6, a study of it and Table 7, with models of 30,000 parameters and a judge that compares words."""
 
 import copy
 import math
@@ -101,6 +101,25 @@ def test_table_6_from_its_runs_to_its_check(loaded, local):
     assert found["retain_forget01"]["forget_quality_p"] == found["retain_forget05"]["forget_quality_p"] == 1
     names = {path.name for path in (local / "result").iterdir()}
     assert {"utility_vs_efficacy.png", "parts_llama.png", "table.md", "table.tex", "verdict.md"} <= names
+
+
+@pytest.mark.filterwarnings("ignore:.(is_)?gradient_checkpointing. is deprecated")
+def test_the_study_of_lora_from_its_runs_to_its_check(loaded, local):
+    adapters = {"rank": 2, "alpha": 8.0, "target_modules": ["q_proj", "down_proj"]}
+    rows = [{"method": name} for name in ("original", "retain", "me_gd", "idk_ap")]
+    rows += [{"method": name, "learning_rate": 5e-3, "lora": adapters} for name in ("me_gd", "idk_ap")]
+    plan = executed("table6_lora", rows, {"forget_splits": ["forget01"]}, seeds=[1])
+    found = checked(plan, local / "result")
+    for method in ("me_gd", "idk_ap"):
+        full, few = found[f"{method}_forget01"], found[f"{method}_LoRA_rank_2_forget01"]
+        assert full["trainable_share"] == 1 and full["lora_rank"] is None
+        assert (few["lora_rank"], few["learning_rate"], few["steps"]) == (2, 5e-3, 2)
+        # Two layers: q_proj 32 -> 32, down_proj 64 -> 32.
+        assert few["trainable_parameters"] == 2 * 2 * (64 + 96)
+        assert few["trainable_share"] == few["trainable_parameters"] / full["trainable_parameters"]
+        assert few["forget_probability"] != full["forget_probability"]
+    names = {path.name for path in (local / "result").iterdir()}
+    assert {"trained_parameters.png", "table.md", "table.tex", "verdict.json"} <= names
 
 
 def test_table_7_from_its_runs_to_its_check(loaded, local):

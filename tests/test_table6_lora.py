@@ -234,7 +234,7 @@ def test_the_figure_has_a_marker_a_row_and_a_line_through_the_ranks(study):
         assert points.keys() == {one["row"] for one in drawn} and len(drawn) == 5
         for one in drawn:
             x, y = points[one["row"]]
-            assert x == pytest.approx(one["trainable_parameters"], rel=0.05) and y == one[key]
+            assert x == pytest.approx(one["trainable_parameters"], rel=0.1) and y == one[key]
         through = [line for line in axes.lines if not line.get_gid() and line.get_linestyle() == "-"]
         ranks = [record(found, f"me_gd_LoRA_rank_{rank}") for rank in (4, 8)]
         assert through[0].get_ydata().tolist() == [one[key] for one in ranks]
@@ -247,8 +247,8 @@ def test_the_figure_has_a_marker_a_row_and_a_line_through_the_ranks(study):
         assert labels == ["25,000\nrank 4", "50,000\nrank 8", "1,000,000\nall"]
         assert axes.get_xscale() == "log"
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [
-        "Original LLM", "Retained LLM", "ME+GD, LoRA", "ME+GD, all weights",
-        "ME+GD, learning rate 0.0002, all weights", "IDK+AP, LoRA",
+        "Original LLM", "Retained LLM", "ME+GD, LoRA", "IDK+AP, LoRA",
+        "ME+GD, all weights", "ME+GD, all weights,\nlearning rate 0.0002",
     ]  # fmt: skip
     assert "Not drawn: IDK+AP." in figure.get_supxlabel().replace("\n", " ")
 

@@ -7,6 +7,7 @@ from unlearnkit.errors import KitError
 from unlearnkit.plots.style import (
     DASHED,
     OWN,
+    Marker,
     add_caption,
     fill_of,
     house_style,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 X = "trainable_parameters"
-ASIDE = 1.04  # from one method's markers to the next one's, a factor: equal values do not cover each other
+ASIDE = 1.09  # from one marker to the next one beside it, a factor: equal values do not cover each other
 
 
 def over_trained_parameters(rows: list[dict], caption: str, columns: Sequence[tuple[str, str, int]]) -> "Figure":
@@ -76,30 +77,50 @@ def _references(axes: "Axes", rows: list[dict], key: str) -> list["Line2D"]:
 
 def _methods(axes: "Axes", rows: list[dict], key: str) -> list["Line2D"]:
     """The methods' markers and lines; returns what the legend shows."""
+    rows = [row for row in rows if known(row.get(X))]
+    styles, shown = styles_of(rows), []
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    full = [row for row in rows if not row["lora_rank"]]
+    noted = [row for row in full if row["note"]]
+    for method, aside in zip(methods, _asides(len(methods)), strict=True):
+        adapted = sorted((row for row in rows if row["method"] == method and row["lora_rank"]), key=lambda row: row[X])
+        marker, colour = styles[method]
+        axes.plot([row[X] * aside for row in adapted], [row[key] for row in adapted], color=colour, linewidth=1.1)
+        for row in adapted:
+            _marker(axes, row, row[X] * aside, key, marker, 6.0, colour)
+        shown += [_entry(f"{_method(row)}, LoRA", marker, 6.0, colour, "-") for row in adapted[:1]]
+    for row, aside in zip(full, _asides(len(full)), strict=True):
+        marker, colour = OWN[noted.index(row) % len(OWN)] if row in noted else styles[row["method"]]
+        _marker(axes, row, row[X] * aside, key, marker, 8.5, colour)
+        note = f",\n{row['note']}" if row["note"] else ""
+        shown.append(_entry(f"{_method(row)}, all weights{note}", marker, 8.5, colour, "none"))
+    return shown
+
+
+def _method(row: dict) -> str:
+    """The method's name, without the row's note."""
+    return row["printed_as"].removesuffix(f", {row['note']}")
+
+
+def _asides(count: int) -> list[float]:
+    """Factors of x, around 1."""
+    return [ASIDE ** (number - (count - 1) / 2) for number in range(count)]
+
+
+def _marker(axes: "Axes", row: dict, x: float, key: str, marker: Marker, size: float, colour: str) -> None:
+    """A row's marker, and the range of its seeds behind it."""
+    if known(row.get(f"{key}_lo")):
+        axes.vlines(x, row[f"{key}_lo"], row[f"{key}_hi"], color=colour, linewidth=0.9, zorder=2)
+    look = {"marker": marker, "markersize": size_of(marker, size), **fill_of(row, colour)}
+    axes.plot(x, row[key], **look, gid=row_name(row), zorder=3)
+
+
+def _entry(label: str, marker: Marker, size: float, colour: str, line: str) -> "Line2D":
+    """What the legend shows of a method."""
     from matplotlib.lines import Line2D
 
-    rows = [row for row in rows if known(row.get(X))]
-    styles, noted = styles_of(rows), [row["printed_as"] for row in rows if row["lora_rank"] is None and row["note"]]
-    methods, shown = list(dict.fromkeys(row["method"] for row in rows)), []
-    for number, method in enumerate(methods):
-        aside = ASIDE ** (number - (len(methods) - 1) / 2)
-        mine = [row for row in rows if row["method"] == method]
-        adapted = sorted((row for row in mine if row["lora_rank"]), key=lambda row: row[X])
-        colour = styles[method][1]
-        axes.plot([row[X] * aside for row in adapted], [row[key] for row in adapted], color=colour, linewidth=1.1)
-        for row in [*adapted, *(row for row in mine if not row["lora_rank"])]:
-            own, full = row["printed_as"] in noted, not row["lora_rank"]
-            marker, ink = OWN[noted.index(row["printed_as"]) % len(OWN)] if own else styles[method]
-            size = size_of(marker, 9.0 if full else 6.0)
-            if f"{key}_lo" in row:
-                axes.vlines(row[X] * aside, row[f"{key}_lo"], row[f"{key}_hi"], color=ink, linewidth=0.9, zorder=2)
-            look = {"marker": marker, "markersize": size}
-            axes.plot(row[X] * aside, row[key], **look, **fill_of(row, ink), gid=row_name(row), zorder=3)
-            line = {"color": ink, "linewidth": 1.1, "linestyle": "none" if full else "-"}
-            label = f"{row['printed_as']}, all weights" if full else f"{row['printed_as'].partition(', ')[0]}, LoRA"
-            if label not in [one.get_label() for one in shown]:
-                shown.append(Line2D([], [], **line, **look, **fill_of({}, ink), label=label))
-    return shown
+    look = {"marker": marker, "markersize": size_of(marker, size), **fill_of({}, colour)}
+    return Line2D([], [], color=colour, linewidth=1.1, linestyle=line, **look, label=label)
 
 
 def _ticks(axes: "Axes", rows: list[dict]) -> None:
