@@ -19,6 +19,8 @@ from unlearnkit.planned import Plan
 
 # JupyterLab's optional progress widgets are not installed, and nothing here would use them.
 warnings.filterwarnings("ignore", message="IProgress not found")
+# peft asks transformers for it under its old name.
+warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
 
 OWN_PARAMETERS = ("params_file", "result_folder", "split")
 

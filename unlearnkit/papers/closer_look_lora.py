@@ -69,12 +69,11 @@ def _groups(found: list[dict]) -> dict[tuple[str, str], list[dict]]:
 
 
 def _costs(found: list[dict]) -> Block:
-    lines = [["", "steps", "seconds", "seconds a step", "peak memory, MiB"]]
+    lines = [["", "steps", "seconds", "seconds a step"]]
     for one in (one for one in found if one["learning_rate"] is not None):
         steps, seconds = one.get("steps"), one.get("unlearning_seconds")
         each = seconds / steps if steps and seconds else None
-        cells = [text.number(seconds, 1), text.number(each, 3), text.number(one.get("peak_memory_mb"), 0)]
-        lines.append([text.label(one), str(steps or "-"), *cells])
+        lines.append([text.label(one), str(steps or "-"), text.number(seconds, 1), text.number(each, 3)])
     return lines
 
 
@@ -85,7 +84,7 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
         "as in Table 6. LoRA adapts the layers that the parameter file names, and is merged before anything is asked.",
         "Every rank of every method has a learning rate of its own, chosen by one rule on the validation authors, whom "
         "no row forgets; the parameter file says how, and what was seen.",
-        "Seconds: the training alone. Peak memory: of the whole run, the evaluation and the libraries with it.",
+        "Seconds: the training alone, beside another row's and whatever else the machine did.",
         "Re-run: DualOptim's Tables 4 and 16, an independent one; the paper has no numbers of LoRA.",
         *closing(plan, found),
     ]
