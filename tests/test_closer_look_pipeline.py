@@ -132,6 +132,25 @@ def test_the_study_of_convergence_from_its_runs_to_its_check(local):
     assert {"over_steps_llama.png", "table.md", "table.tex"} <= {path.name for path in (local / "result").iterdir()}
 
 
+@pytest.mark.filterwarnings("ignore:.(is_)?gradient_checkpointing. is deprecated")
+def test_the_study_of_lora_from_its_runs_to_its_check(loaded, local):
+    adapters = {"rank": 2, "alpha": 8.0, "target_modules": ["q_proj", "down_proj"]}
+    rows = [{"method": name} for name in ("original", "retain", "me_gd", "idk_ap")]
+    rows += [{"method": name, "learning_rate": 5e-3, "lora": adapters} for name in ("me_gd", "idk_ap")]
+    plan = executed("table6_lora", rows, {"forget_splits": ["forget01"]}, seeds=[1])
+    found = checked(plan, local / "result")
+    for method in ("me_gd", "idk_ap"):
+        full, few = found[f"{method}_forget01"], found[f"{method}_LoRA_rank_2_forget01"]
+        assert full["trainable_share"] == 1 and full["lora_rank"] is None
+        assert (few["lora_rank"], few["learning_rate"], few["steps"]) == (2, 5e-3, 2)
+        # Two layers: q_proj 32 -> 32, down_proj 64 -> 32.
+        assert few["trainable_parameters"] == 2 * 2 * (64 + 96)
+        assert few["trainable_share"] == few["trainable_parameters"] / full["trainable_parameters"]
+        assert few["forget_probability"] != full["forget_probability"]
+    names = {path.name for path in (local / "result").iterdir()}
+    assert {"trained_parameters.png", "table.md", "table.tex", "verdict.json"} <= names
+
+
 def test_table_7_from_its_runs_to_its_check(loaded, local):
     rows = [{"method": name} for name in ("original", "retain", "npo", "npo_kl")]
     rows += [{"method": name, "reference": "fixed", "note": "fixed"} for name in ("npo", "npo_kl")]

@@ -31,6 +31,7 @@ MODULES = {
     "table6": "closer_look_table6",
     "table6_convergence": "closer_look_convergence",
     "table6_likeness": "closer_look_likeness",
+    "table6_lora": "closer_look_lora",
     "table7": "closer_look_table7",
     "table7_ten": "closer_look_table7",
     "table8": "closer_look_table8",

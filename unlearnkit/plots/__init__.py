@@ -8,6 +8,7 @@ from unlearnkit.plots.convergence import convergence_over_steps
 from unlearnkit.plots.divergences import flat_beside_dpo, gradient_weights, loss_surfaces, reach_of_the_bound
 from unlearnkit.plots.fronts import fronts
 from unlearnkit.plots.likeness import kept_by_likeness
+from unlearnkit.plots.lora import over_trained_parameters
 from unlearnkit.plots.muse import CURVES, curve, curves, forgotten_vs_kept, privleak
 from unlearnkit.plots.needs import needs
 from unlearnkit.plots.style import STYLE, save
@@ -32,6 +33,7 @@ __all__ = [
     "loss_surfaces",
     "needs",
     "over_requests",
+    "over_trained_parameters",
     "parts",
     "privleak",
     "reach_of_the_bound",

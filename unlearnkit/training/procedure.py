@@ -33,8 +33,8 @@ def unlearn(
 
     `how`: {"method", "variant", "parameters", "parts", "training"} as planned; "own_methods" is the path of a file of
     the user's own, training's "lora" describes adapters; without them the kit's methods and full fine-tuning. Dropout
-    is off. Returns facts for a manifest: optimiser steps, seconds, and the loss of every step (mean over the effective
-    batch, keyed by the step as text).
+    is off. Returns facts for a manifest: optimiser steps, seconds, how many parameters the model has and how many were
+    trained, and the loss of every step (mean over the effective batch, keyed by the step as text).
     """
     from datasets import Dataset
 
@@ -42,6 +42,7 @@ def unlearn(
     training = how["training"]
     lora = training.get("lora")
     adapters = lora_config(model, lora) if lora else None
+    parameters = model.num_parameters()
     switch_off_dropout(model)
     steps, count = examples.examples_needed(training, len(sources.forget))
     drawn = examples.draw(list(chosen.parts), sources, count, seed, chosen.pairing)
@@ -70,11 +71,14 @@ def unlearn(
         processing_class=tokenizer,
         callbacks=[Progress(report), *probes],
     )
+    trainable = trainer.model.num_parameters(only_trainable=True)
     optimiser_steps = run(trainer, folder)
     if adapters:
         trainer.model.merge_and_unload().requires_grad_(True)  # in place: `model` is a plain model again
     return {
         "optimiser_steps": optimiser_steps,
+        "parameters": parameters,
+        "trainable_parameters": trainable,
         "unlearning_seconds": round(time.perf_counter() - started - sum(probe.seconds for probe in probes), 2),
         # The trainer's own history: it survives an interruption, unlike anything a callback remembers.
         "losses": {str(entry["step"]): entry["loss"] for entry in trainer.state.log_history if "loss" in entry},
