@@ -5,8 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from unlearnkit.data.prompts import PromptFormat
+from unlearnkit.errors import KitError
 from unlearnkit.methods import variant
 from unlearnkit.training import examples
+from unlearnkit.training.activations import ActivationTrainer
 from unlearnkit.training.callbacks import Probe, Progress
 from unlearnkit.training.config import run, sft_config
 from unlearnkit.training.divergence import check_head
@@ -14,6 +16,7 @@ from unlearnkit.training.dropout import switch_off_dropout
 from unlearnkit.training.lora import lora_config
 from unlearnkit.training.reference import add_reference_logp, add_reference_states
 from unlearnkit.training.unlearn import UnlearnTrainer
+from unlearnkit.training.updated import only
 
 
 def unlearn(
@@ -32,15 +35,18 @@ def unlearn(
     it is now.
 
     `how`: {"method", "variant", "parameters", "parts", "training"} as planned; "own_methods" is the path of a file of
-    the user's own, training's "lora" describes adapters; without them the kit's methods and full fine-tuning. Dropout
-    is off. Returns facts for a manifest: optimiser steps, seconds, and the loss of every step (mean over the effective
-    batch, keyed by the step as text).
+    the user's own, training's "lora" describes adapters, its "updated" which modules of which layers alone are trained
+    (one of both at most); without them the kit's methods and full fine-tuning. Dropout is off. Returns facts for a
+    manifest: optimiser steps, seconds, and the loss of every step (mean over the effective batch, keyed by the step as
+    text).
     """
     from datasets import Dataset
 
     chosen = variant(how["method"], how["variant"], how.get("own_methods"))
     training = how["training"]
-    lora = training.get("lora")
+    lora, updated = training.get("lora"), training.get("updated")
+    if lora and updated:
+        raise KitError("training: 'lora' and 'updated' are two ways to train few parameters; set one of them to null")
     adapters = lora_config(model, lora) if lora else None
     switch_off_dropout(model)
     steps, count = examples.examples_needed(training, len(sources.forget))
@@ -58,19 +64,20 @@ def unlearn(
     for part in chosen.compared_parts:
         length = longest if f"{part}_kl_all" in chosen.arguments else None  # the only one that looks at padding
         states[part] = add_reference_states(rows, part, compared_with, tokenizer, training, length)
-    trainer = UnlearnTrainer(
-        variant=chosen,
-        parameters=how["parameters"],
-        reference_states=states,
-        reference=compared_with,
-        peft_config=adapters,
-        model=model,
-        args=sft_config(training, folder, seed, steps, remove_unused_columns=False, logging_steps=1),
-        train_dataset=Dataset.from_list(rows),
-        processing_class=tokenizer,
-        callbacks=[Progress(report), *probes],
-    )
-    optimiser_steps = run(trainer, folder)
+    with only(model, updated):
+        trainer = (ActivationTrainer if chosen.inner_parts else UnlearnTrainer)(
+            variant=chosen,
+            parameters=how["parameters"],
+            reference_states=states,
+            reference=compared_with,
+            peft_config=adapters,
+            model=model,
+            args=sft_config(training, folder, seed, steps, remove_unused_columns=False, logging_steps=1),
+            train_dataset=Dataset.from_list(rows),
+            processing_class=tokenizer,
+            callbacks=[Progress(report), *probes],
+        )
+        optimiser_steps = run(trainer, folder)
     if adapters:
         trainer.model.merge_and_unload().requires_grad_(True)  # in place: `model` is a plain model again
     return {
