@@ -23,6 +23,7 @@ from unlearnkit.training.divergence import (
     mean_uniform_kl,
     mean_uniform_reverse_kl,
 )
+from unlearnkit.training.expert import Anchor
 
 
 class Collator:
@@ -56,7 +57,7 @@ class UnlearnTrainer(SFTTrainer):
     """Minimises the weighted sum of a method's terms. Give it rows of `examples.tokenize`, in the order of use.
 
     `reference_states`: for every part of `variant.compared_parts` what `add_reference_states` returned for `reference`,
-    the model that losses compare with (None: `model` as it is now).
+    the model that losses compare with (None: `model` as it is now). `anchor`: added to the terms, where there is one.
     """
 
     # Terms divide by counts over the effective batch, so the trainer must not divide again by the accumulation.
@@ -71,9 +72,10 @@ class UnlearnTrainer(SFTTrainer):
         processing_class,
         reference_states=None,
         reference=None,
+        anchor: Anchor | None = None,
         **kwargs,
     ):
-        self.variant, self.parameters = variant, parameters
+        self.variant, self.parameters, self.anchor = variant, parameters, anchor
         collator = Collator(variant.parts, processing_class.pad_token_id, reference_states)
         # The plain model's own modules, which stay what they are inside of adapters and wrappers.
         self.backbone, plain = model.base_model, model
@@ -101,7 +103,8 @@ class UnlearnTrainer(SFTTrainer):
         return dict(zip(("sequences", *self.variant.parts), counts, strict=True))
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        with last_states(self.backbone) if self.over_vocabulary else nullcontext() as states:
+        states_seen = last_states(self.backbone) if self.over_vocabulary else nullcontext()
+        with states_seen as states, self.anchor.recorded() if self.anchor else nullcontext() as routed:
             outputs = model(
                 input_ids=inputs["input_ids"],
                 attention_mask=inputs["attention_mask"],
@@ -121,6 +124,8 @@ class UnlearnTrainer(SFTTrainer):
                 pair = states[0][own], inputs[f"{part}_reference_states"]
                 given |= self._compared(part, pair, outputs.label_mask[own], text)
         loss = sum(self._term(term, given, rows) for term in self.variant.terms)
+        if self.anchor:
+            loss = loss + self.anchor(routed, inputs) / self.denominators["sequences"]
         loss = loss * self.accelerator.num_processes  # gradients are averaged over processes; ours are sums
         return (loss, outputs) if return_outputs else loss
 
