@@ -47,7 +47,7 @@ def _qwen2_moe(architecture: dict) -> dict:
 
 
 def _deepseek_v2(architecture: dict) -> dict:
-    """As DeepSeek-V2-Lite: first layer dense, no groups of experts; its attention in the proportions of the real one."""
+    """As DeepSeek-V2-Lite: the first layer dense, no groups of experts, attention in the real one's proportions."""
     experts, head = architecture["experts"], architecture["hidden_size"] // architecture["num_attention_heads"]
     return {
         "first_k_dense_replace": 1,

@@ -55,6 +55,32 @@ class LoRA(Strict):
     target_modules: Annotated[list[str], Field(min_length=1)]
 
 
+class Anchor(Strict):
+    """The loss that holds the trained experts chosen (SEUF's Eq. 3): `weight` x its mean over sequences.
+
+    `reduction`: over a sequence's tokens. `parts`: the sequences with forget questions, or all that a step sees.
+    """
+
+    weight: Annotated[float, Field(gt=0)]
+    reduction: Literal["mean", "sum"]
+    parts: Literal["forget", "all"]
+
+
+class OneExpert(Strict):
+    """Which experts alone are trained: the `top` ones of highest affinity, over all layers or in each (`per_layer`).
+
+    `router`: their layer's whole router is trained with them, or their own rows of it. `gate` and `tokens`: what
+    affinity and anchor are of: gates after or before top-k, of all tokens or of the answers'. `anchor: null`: none.
+    """
+
+    top: Positive
+    per_layer: bool
+    router: Literal["layer", "row"]
+    gate: Literal["after_top_k", "before_top_k"]
+    tokens: Literal["all", "answer"]
+    anchor: Anchor | None
+
+
 class Unlearning(Optimisation):
     """How a method is trained. `learning_rate: as_finetune` takes the base model's; `lora: null` trains all weights.
 
