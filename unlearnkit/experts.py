@@ -146,7 +146,7 @@ def selection_shift(before: dict[int, "Tensor"], after: dict[int, "Tensor"]) -> 
 
 
 @contextlib.contextmanager
-def trainable(model) -> Iterator[None]:
+def fused_checkpoints(model) -> Iterator[None]:
     """While inside, checkpoints hold experts as the model does, and the model does not log its routers afterwards.
 
     transformers saves experts one by one, as its families are published, and its Trainer resumes by names: it would go

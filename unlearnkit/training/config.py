@@ -52,7 +52,7 @@ def run(trainer, folder: Path) -> int:
 
     trainer.remove_callback(PrinterCallback)
     checkpoint, model = last_checkpoint(folder), trainer.model
-    with experts.trainable(model.get_base_model() if hasattr(model, "get_base_model") else model):
+    with experts.fused_checkpoints(model.get_base_model() if hasattr(model, "get_base_model") else model):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return trainer.state.global_step
 
