@@ -208,7 +208,11 @@ def interrupt_at(step: int):
     return report
 
 
-@pytest.mark.parametrize("one", [ONE, ONE | {"router": "row"}, None], ids=["layer", "row", "all weights"])
+@pytest.mark.parametrize(
+    "one",
+    [ONE, pytest.param(ONE | {"router": "row"}, marks=pytest.mark.slow), pytest.param(None, marks=pytest.mark.slow)],
+    ids=["layer", "row", "all weights"],
+)
 def test_interrupted_unlearning_ends_in_the_same_bits(one, new, tokenizer, adam, tmp_path):
     spec = how("gd", adam(steps=4, save_steps=2) | {"expert": one})
     whole, resumed = new(), new()

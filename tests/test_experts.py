@@ -68,6 +68,12 @@ def test_sizes_reach_the_familys_own_configuration(family, model):
     assert dense == (["model.layers.0.mlp.down_proj.weight"] if family == "deepseek_v2" else [])
 
 
+def test_the_linear_layers_that_lora_may_adapt_are_named(family, model):
+    modules = [(name, module) for name, module in model.named_modules() if module is not model.get_output_embeddings()]
+    linear = {name.rpartition(".")[2] for name, module in modules if isinstance(module, torch.nn.Linear)}
+    assert set(models.FAMILIES[family].linear) == linear
+
+
 def architecture(**changes) -> schema_training.Architecture:
     content = mixture(changes.get("family", "qwen2_moe")) | {"vocab_size": MICRO_VOCABULARY} | changes
     return schema_training.Architecture.model_validate(content)
