@@ -5,6 +5,7 @@ Importing this package does not import matplotlib."""
 from unlearnkit.plots.book import completions, fq_gap_vs_accuracy
 from unlearnkit.plots.closer_look import over_requests, parts, utility_vs_efficacy
 from unlearnkit.plots.divergences import flat_beside_dpo, gradient_weights, loss_surfaces, reach_of_the_bound
+from unlearnkit.plots.experts import affinity, selection_shift, trained_share
 from unlearnkit.plots.fronts import fronts
 from unlearnkit.plots.muse import CURVES, curve, curves, forgotten_vs_kept, privleak
 from unlearnkit.plots.needs import needs
@@ -16,6 +17,7 @@ from unlearnkit.plots.truth_ratios import truth_ratio_distributions
 __all__ = [
     "CURVES",
     "STYLE",
+    "affinity",
     "completions",
     "curve",
     "curves",
@@ -32,6 +34,8 @@ __all__ = [
     "privleak",
     "reach_of_the_bound",
     "save",
+    "selection_shift",
+    "trained_share",
     "trajectories_over_steps",
     "truth_ratio_distributions",
     "utility_vs_efficacy",

@@ -47,7 +47,7 @@ class ActivationTrainer(UnlearnTrainer):
     """Minimises the terms of a variant with `inner_parts`; the parameter `layer` says behind which layer, from 0.
 
     `reference`: the model that `frozen_states` are of; None, or `model` itself: as it is now, of which those weights
-    are copied that are trained and lie below. KitError: no such layer, or nothing below it is trained.
+    are copied that are trained and lie below. KitError: no such layer, nothing below it is trained, or an anchor above.
     """
 
     def __init__(self, *, model, parameters: dict[str, float], reference=None, **kwargs):
@@ -60,6 +60,11 @@ class ActivationTrainer(UnlearnTrainer):
         head = model.get_output_embeddings().weight
         if not any(one is not head for one in trained):
             raise KitError(f"parameters.layer: of what is trained nothing lies in layers 0 to {self.layer}")
+        if self.anchor and max(self.anchor.targets) > self.layer:
+            raise KitError(
+                f"parameters.layer: the expert of layer {max(self.anchor.targets)} is anchored, and only layers 0 to "
+                f"{self.layer} are computed"
+            )
         self.originals = [(one, one.detach().clone()) for one in trained] if self.reference is model else []
         self.direction = direction(model.config.hidden_size, self.args.seed).to(model.device)
 

@@ -23,6 +23,7 @@ from unlearnkit.training.divergence import (
     mean_uniform_kl,
     mean_uniform_reverse_kl,
 )
+from unlearnkit.training.expert import Anchor
 
 
 class Collator:
@@ -57,7 +58,7 @@ class UnlearnTrainer(SFTTrainer):
     """Minimises the weighted sum of a method's terms. Give it rows of `examples.tokenize`, in the order of use.
 
     `reference_states`: for every part of `variant.compared_parts` what `add_reference_states` returned for `reference`,
-    the model that losses compare with (None: `model` as it is now).
+    the model that losses compare with (None: `model` as it is now). `anchor`: added to the terms, where there is one.
     """
 
     # Terms divide by counts over the effective batch, so the trainer must not divide again by the accumulation.
@@ -72,9 +73,10 @@ class UnlearnTrainer(SFTTrainer):
         processing_class,
         reference_states=None,
         reference=None,
+        anchor: Anchor | None = None,
         **kwargs,
     ):
-        self.variant, self.parameters = variant, parameters
+        self.variant, self.parameters, self.anchor = variant, parameters, anchor
         collator = Collator(variant.parts, processing_class.pad_token_id, reference_states)
         # The plain model's own modules, which stay what they are inside of adapters and wrappers.
         self.backbone, plain = model.base_model, model
@@ -102,15 +104,21 @@ class UnlearnTrainer(SFTTrainer):
         return dict(zip(("sequences", *self.variant.parts), counts, strict=True))
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        given, outputs = self.quantities(model, inputs)
+        with self.anchor.recorded() if self.anchor else nullcontext() as routed:
+            given, outputs = self.quantities(model, inputs)
         given |= self.parameters
         rows = len(inputs["input_ids"]) // len(self.variant.parts)
         loss = sum(self._term(term, given, rows) for term in self.variant.terms)
+        if self.anchor:
+            loss = loss + self.anchor(routed, inputs) / self.denominators["sequences"]
         loss = loss * self.accelerator.num_processes  # gradients are averaged over processes; ours are sums
         return (loss, outputs) if return_outputs else loss
 
     def quantities(self, model, inputs: dict) -> tuple[dict, object]:
-        """What losses take of one micro-batch, by the names of their arguments; and the model's outputs."""
+        """What losses take of one micro-batch, by the names of their arguments; and the model's outputs.
+
+        One forward pass of `model`, whose routers an anchor records.
+        """
         with last_states(self.backbone) if self.over_vocabulary else nullcontext() as states:
             outputs = model(
                 input_ids=inputs["input_ids"],
