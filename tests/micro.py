@@ -54,6 +54,22 @@ PHI = {
     "resid_pdrop": 0.1,
 }
 
+EXPERTS = {"count": 6, "per_token": 2, "intermediate_size": 24, "shared": 2}
+
+
+def mixture(family: str, **changes) -> dict:
+    """The architecture of a mixture of experts in three layers."""
+    return {
+        "family": family,
+        "hidden_size": 32,
+        "intermediate_size": 64 if family == "deepseek_v2" else None,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+        "max_position_embeddings": 256,
+        "tie_word_embeddings": True,
+        "experts": EXPERTS | ({"shared": 0} if family == "mixtral" else {}),
+    } | changes
+
 
 def how(method: str, training: dict, label: str = "paper", own: str | None = None, **parameters) -> dict:
     chosen = variant(method, label, own)

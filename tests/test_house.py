@@ -23,7 +23,7 @@ LAYERS = (
     ("data",),
     ("losses",),
     ("terms",),
-    ("methods", "models", "training", "divergences", "decoding"),
+    ("methods", "models", "experts", "training", "divergences", "decoding"),
     ("evaluation", "evaluation_text", "judges", "metrics", "needs", "zeroshot"),
     ("checks",),
     ("planned",),

@@ -8,9 +8,9 @@ import json
 import pytest
 import torch
 from conftest import MICRO, MICRO_VOCABULARY
-from micro import FORGET, RETAIN, SOURCES, TEMPLATES, how, largest_difference
+from micro import FORGET, RETAIN, SOURCES, TEMPLATES, how, largest_difference, mixture
 
-from unlearnkit import evaluation, models, params, plan, runs, sampling, stages, tables
+from unlearnkit import evaluation, experts, models, params, plan, runs, sampling, stages, tables
 from unlearnkit.data.prompts import prompt_format
 from unlearnkit.errors import KitError
 from unlearnkit.training import examples, finetune, procedure
@@ -20,10 +20,14 @@ pytestmark = pytest.mark.usefixtures("quiet")
 
 FAMILIES = ("llama", "opt", "phi")
 FORMS = {"llama": "llama2", "opt": "question_answer", "phi": "question_answer"}
+FORMS |= {"qwen2_moe": "question_answer", "deepseek_v2": "question_answer", "mixtral": "llama2"}
 SPECIAL = {  # what opens a text, what ends an answer, what pads
     "llama": ("<s>", "</s>", "</s>"),
     "opt": ("</s>", "</s>", "<pad>"),
     "phi": ("", "<|endoftext|>", "<|endoftext|>"),
+    "qwen2_moe": ("", "<|im_end|>", "<|endoftext|>"),
+    "deepseek_v2": ("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜end▁of▁sentence｜>"),
+    "mixtral": ("<s>", "</s>", "</s>"),
 }
 MOST_TOKENS = 40
 WRONG = ["A tower by the sea, they say.", "Nobody."]
@@ -177,6 +181,13 @@ def test_samples_are_those_of_the_plain_computation(family, taught, tokenizer):
     new = models.build(MICRO | {"family": family, "tie_word_embeddings": False}, tokenizer, seed=1).eval()
     for model in (taught, new):
         check_samples(model, tokenizer, family, evaluate(model, tokenizer, family))
+
+
+@pytest.mark.parametrize("family", experts.MIXTURES)
+def test_samples_of_a_mixture_of_experts_are_too(family, micro_tokenizers):
+    tokenizer = micro_tokenizers[family]
+    model = models.build(mixture(family), tokenizer, seed=1).eval()
+    check_samples(model, tokenizer, family, evaluate(model, tokenizer, family))
 
 
 def test_reference_log_probabilities_are_those_of_the_plain_computation(family, taught, tokenizer, micro_training):

@@ -4,7 +4,7 @@ Small models use the family's own transformers classes, so everything downstream
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,8 @@ class Family:
 
     `special_tokens` have the first ids; `opens`: `bos` opens every text; `linear`: names of the linear layers, which
     LoRA may adapt, without the output head; `renamed`: sizes under the family's own names;
-    `fixed`: values where the configuration's default suits no small model.
+    `fixed`: values where the configuration's default suits no small model; `mixture`: of a family with experts, what
+    its configuration says of them and of its attention, from the architecture's fields.
     """
 
     special_tokens: tuple[str, ...]
@@ -30,6 +31,46 @@ class Family:
     linear: tuple[str, ...]
     renamed: dict[str, str] = field(default_factory=dict)
     fixed: dict[str, float] = field(default_factory=dict)
+    mixture: Callable[[dict], dict] | None = None
+
+
+def _qwen2_moe(architecture: dict) -> dict:
+    """As Qwen1.5-MoE: its shared experts are one, as wide as all of them together."""
+    experts = architecture["experts"]
+    return {
+        "num_key_value_heads": architecture["num_attention_heads"],
+        "num_experts": experts["count"],
+        "num_experts_per_tok": experts["per_token"],
+        "moe_intermediate_size": experts["intermediate_size"],
+        "shared_expert_intermediate_size": experts["shared"] * experts["intermediate_size"],
+    }
+
+
+def _deepseek_v2(architecture: dict) -> dict:
+    """As DeepSeek-V2-Lite: the first layer dense, no groups of experts, attention in the real one's proportions."""
+    experts, head = architecture["experts"], architecture["hidden_size"] // architecture["num_attention_heads"]
+    return {
+        "first_k_dense_replace": 1,
+        "n_routed_experts": experts["count"],
+        "num_experts_per_tok": experts["per_token"],
+        "moe_intermediate_size": experts["intermediate_size"],
+        "n_shared_experts": experts["shared"],
+        "q_lora_rank": None,
+        "kv_lora_rank": architecture["hidden_size"] // 4,
+        "qk_nope_head_dim": head,
+        "qk_rope_head_dim": head // 2,
+        "v_head_dim": head,
+    }
+
+
+def _mixtral(architecture: dict) -> dict:
+    experts = architecture["experts"]
+    return {
+        "num_key_value_heads": architecture["num_attention_heads"],
+        "num_local_experts": experts["count"],
+        "num_experts_per_tok": experts["per_token"],
+        "intermediate_size": experts["intermediate_size"],
+    }
 
 
 FAMILIES: dict[str, Family] = {
@@ -61,6 +102,34 @@ FAMILIES: dict[str, Family] = {
         pad="<|endoftext|>",
         opens=False,
         linear=("q_proj", "k_proj", "v_proj", "dense", "fc1", "fc2"),
+    ),
+    # Mixtures of experts. Routed experts are no linear layers: LoRA adapts attention and shared experts.
+    "qwen2_moe": Family(
+        ("<|endoftext|>", "<|im_start|>", "<|im_end|>"),
+        bos="<|endoftext|>",
+        eos="<|im_end|>",
+        pad="<|endoftext|>",
+        opens=False,
+        linear=(*("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"), "shared_expert_gate"),
+        mixture=_qwen2_moe,
+    ),
+    "deepseek_v2": Family(
+        ("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"),
+        bos="<｜begin▁of▁sentence｜>",
+        eos="<｜end▁of▁sentence｜>",
+        pad="<｜end▁of▁sentence｜>",
+        opens=True,
+        linear=("q_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
+        mixture=_deepseek_v2,
+    ),
+    "mixtral": Family(
+        ("<s>", "</s>", "[INST]", "[/INST]"),
+        bos="<s>",
+        eos="</s>",
+        pad="</s>",
+        opens=True,
+        linear=("q_proj", "k_proj", "v_proj", "o_proj"),
+        mixture=_mixtral,
     ),
 }
 
@@ -98,10 +167,13 @@ def build(architecture: dict, tokenizer, seed: int):
     """
     from transformers import AutoConfig, AutoModelForCausalLM, set_seed
 
-    fields = dict(architecture)
+    fields = {name: value for name, value in architecture.items() if value is not None}
     family = fields.pop("family")
     if family in FAMILIES:
         like = FAMILIES[family]
+        if like.mixture:
+            fields |= like.mixture(fields)
+            del fields["experts"]
         # The configurations' own 0.02 belongs to widths of thousands; a narrow model learns more slowly with it.
         fields = {"initializer_range": fields["hidden_size"] ** -0.5} | like.fixed | fields
         fields = {like.renamed.get(name, name): value for name, value in fields.items()}

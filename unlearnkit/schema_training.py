@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
@@ -55,6 +55,32 @@ class LoRA(Strict):
     target_modules: Annotated[list[str], Field(min_length=1)]
 
 
+class Anchor(Strict):
+    """The loss that holds the trained experts chosen (SEUF's Eq. 3): `weight` x its mean over sequences.
+
+    `reduction`: over a sequence's tokens. `parts`: the sequences with forget questions, or all that a step sees.
+    """
+
+    weight: Annotated[float, Field(gt=0)]
+    reduction: Literal["mean", "sum"]
+    parts: Literal["forget", "all"]
+
+
+class OneExpert(Strict):
+    """Which experts alone are trained: the `top` ones of highest affinity, over all layers or in each (`per_layer`).
+
+    `router`: their layer's whole router is trained with them, or their own rows of it. `gate` and `tokens`: what
+    affinity and anchor are of: gates after or before top-k, of all tokens or of the answers'. `anchor: null`: none.
+    """
+
+    top: Positive
+    per_layer: bool
+    router: Literal["layer", "row"]
+    gate: Literal["after_top_k", "before_top_k"]
+    tokens: Literal["all", "answer"]
+    anchor: Anchor | None
+
+
 class Unlearning(Optimisation):
     """How a method is trained. `learning_rate: as_finetune` takes the base model's; `lora: null` trains all weights.
 
@@ -95,17 +121,66 @@ class Settings(Strict):
         return self
 
 
-class Architecture(Strict):
-    """A small model of a real family; sizes in units of a Llama's transformers configuration, whatever the family."""
+class Experts(Strict):
+    """The experts of every layer that has them.
 
-    family: Literal["llama", "opt", "phi"]
+    `count` are routed, `per_token` of them chosen; `shared` ones see every token. `intermediate_size`: of one expert.
+    """
+
+    count: Positive
+    per_token: Positive
+    intermediate_size: Positive
+    shared: NotNegative
+
+
+MIXTURES = ("qwen2_moe", "deepseek_v2", "mixtral")  # families with experts; of them
+DENSE_LAYERS = ("deepseek_v2",)  # those with a layer without (their first one)
+SHARED = ("qwen2_moe", "deepseek_v2")  # those with shared experts
+
+
+class Architecture(Strict):
+    """A small model of a real family; sizes in units of a Llama's transformers configuration, whatever the family.
+
+    `intermediate_size`: of layers without experts; null where a family has none. `experts`: of `MIXTURES` alone.
+    """
+
+    family: Literal["llama", "opt", "phi", "qwen2_moe", "deepseek_v2", "mixtral"]
     vocab_size: Positive
     hidden_size: Positive
-    intermediate_size: Positive
+    intermediate_size: Positive | None
     num_hidden_layers: Positive
     num_attention_heads: Positive
     max_position_embeddings: Positive
     tie_word_embeddings: bool
+    experts: Experts | None = None
+
+    @model_validator(mode="after")
+    def _of_the_family(self):
+        family, experts = self.family, self.experts
+        mixture = family in MIXTURES
+        if mixture and not experts:
+            raise ValueError(f"'{family}' is a mixture of experts; give 'experts'")
+        if experts and not mixture:
+            raise ValueError(f"'{family}' has no experts; they are for {', '.join(MIXTURES)}")
+        dense = not mixture or family in DENSE_LAYERS
+        if dense != (self.intermediate_size is not None):
+            raise ValueError(
+                f"give 'intermediate_size', that of the layers of '{family}' without experts"
+                if dense
+                else f"every layer of '{family}' has experts; set 'intermediate_size' to null"
+            )
+        if experts and experts.per_token > experts.count:
+            raise ValueError(f"experts.per_token: {experts.per_token} of {experts.count} experts")
+        if experts and (experts.shared > 0) != (family in SHARED):
+            raise ValueError(
+                f"experts.shared: '{family}' has {'at least one' if family in SHARED else 'none; set it to 0'}"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_a_dense_family_lacks(self, handler):
+        """A run's key depends on what is written here: a dense model's says nothing of experts."""
+        return {name: value for name, value in handler(self).items() if name != "experts" or value is not None}
 
 
 class Scratch(Strict):

@@ -6,6 +6,7 @@ from unlearnkit.plots.book import completions, fq_gap_vs_accuracy
 from unlearnkit.plots.closer_look import over_requests, parts, utility_vs_efficacy
 from unlearnkit.plots.convergence import convergence_over_steps
 from unlearnkit.plots.divergences import flat_beside_dpo, gradient_weights, loss_surfaces, reach_of_the_bound
+from unlearnkit.plots.experts import affinity, selection_shift, trained_share
 from unlearnkit.plots.fronts import fronts
 from unlearnkit.plots.likeness import kept_by_likeness
 from unlearnkit.plots.lora import over_trained_parameters
@@ -19,6 +20,7 @@ from unlearnkit.plots.truth_ratios import truth_ratio_distributions
 __all__ = [
     "CURVES",
     "STYLE",
+    "affinity",
     "completions",
     "convergence_over_steps",
     "curve",
@@ -38,6 +40,8 @@ __all__ = [
     "privleak",
     "reach_of_the_bound",
     "save",
+    "selection_shift",
+    "trained_share",
     "trajectories_over_steps",
     "truth_ratio_distributions",
     "utility_vs_efficacy",

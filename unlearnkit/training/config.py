@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from unlearnkit import experts
+
 
 def sft_config(training: dict, folder: Path, seed: int, steps: int, **overrides):
     """TRL's SFTConfig for `steps` steps over examples in the order of use. `training`: fields of params.Training."""
@@ -34,6 +36,9 @@ def sft_config(training: dict, folder: Path, seed: int, steps: int, **overrides)
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
         report_to="none",
+        # A mixture's experts are balanced as its configuration says (Qwen2-MoE and Mixtral by a loss of weight 0.001,
+        # DeepSeek-V2 not at all); `UnlearnTrainer`, whose loss is its own, never does.
+        router_aux_loss_coef=None,
         logging_nan_inf_filter=False,  # a loss that diverged is shown as such
         disable_tqdm=True,
         log_level="error",
@@ -46,8 +51,9 @@ def run(trainer, folder: Path) -> int:
     from transformers import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
-    checkpoint = last_checkpoint(folder)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    checkpoint, model = last_checkpoint(folder), trainer.model
+    with experts.fused_checkpoints(model.get_base_model() if hasattr(model, "get_base_model") else model):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return trainer.state.global_step
 
 

@@ -23,6 +23,7 @@ from unlearnkit.training.divergence import (
     mean_uniform_kl,
     mean_uniform_reverse_kl,
 )
+from unlearnkit.training.expert import Anchor
 
 
 class Collator:
@@ -32,13 +33,14 @@ class Collator:
     """
 
     def __init__(self, parts: tuple[str, ...], pad_id: int, states: dict[str, list] | None = None):
-        self.parts, self.pad_id, self.states = parts, pad_id, states or {}
+        self.parts, self.pad_id, self.states, self.side = parts, pad_id, states or {}, "right"
 
     def __call__(self, examples: list[dict]) -> dict:
         stacked = [example[f"{part}_input_ids"] for part in self.parts for example in examples]
         labels = [example[f"{part}_labels"] for part in self.parts for example in examples]
-        input_ids, attention_mask = pad(stacked, self.pad_id)
-        batch = {"input_ids": input_ids, "attention_mask": attention_mask, "labels": pad(labels, IGNORE)[0]}
+        input_ids, attention_mask = pad(stacked, self.pad_id, self.side)
+        labels, _ = pad(labels, IGNORE, self.side)
+        batch = {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}
         for part in self.parts:
             name = f"{part}_reference_logp"
             if name in examples[0]:
@@ -56,7 +58,7 @@ class UnlearnTrainer(SFTTrainer):
     """Minimises the weighted sum of a method's terms. Give it rows of `examples.tokenize`, in the order of use.
 
     `reference_states`: for every part of `variant.compared_parts` what `add_reference_states` returned for `reference`,
-    the model that losses compare with (None: `model` as it is now).
+    the model that losses compare with (None: `model` as it is now). `anchor`: added to the terms, where there is one.
     """
 
     # Terms divide by counts over the effective batch, so the trainer must not divide again by the accumulation.
@@ -71,9 +73,10 @@ class UnlearnTrainer(SFTTrainer):
         processing_class,
         reference_states=None,
         reference=None,
+        anchor: Anchor | None = None,
         **kwargs,
     ):
-        self.variant, self.parameters = variant, parameters
+        self.variant, self.parameters, self.anchor = variant, parameters, anchor
         collator = Collator(variant.parts, processing_class.pad_token_id, reference_states)
         # The plain model's own modules, which stay what they are inside of adapters and wrappers.
         self.backbone, plain = model.base_model, model
@@ -101,6 +104,21 @@ class UnlearnTrainer(SFTTrainer):
         return dict(zip(("sequences", *self.variant.parts), counts, strict=True))
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        with self.anchor.recorded() if self.anchor else nullcontext() as routed:
+            given, outputs = self.quantities(model, inputs)
+        given |= self.parameters
+        rows = len(inputs["input_ids"]) // len(self.variant.parts)
+        loss = sum(self._term(term, given, rows) for term in self.variant.terms)
+        if self.anchor:
+            loss = loss + self.anchor(routed, inputs) / self.denominators["sequences"]
+        loss = loss * self.accelerator.num_processes  # gradients are averaged over processes; ours are sums
+        return (loss, outputs) if return_outputs else loss
+
+    def quantities(self, model, inputs: dict) -> tuple[dict, object]:
+        """What losses take of one micro-batch, by the names of their arguments; and the model's outputs.
+
+        One forward pass of `model`, whose routers an anchor records.
+        """
         with last_states(self.backbone) if self.over_vocabulary else nullcontext() as states:
             outputs = model(
                 input_ids=inputs["input_ids"],
@@ -109,7 +127,7 @@ class UnlearnTrainer(SFTTrainer):
                 fused_lm_head=True,
             )
         stacked = sequence_quantities(outputs.log_probs, outputs.label_mask)
-        given = {name: value for name, value in inputs.items() if name.endswith("_reference_logp")} | self.parameters
+        given = {name: value for name, value in inputs.items() if name.endswith("_reference_logp")}
         rows = len(inputs["input_ids"]) // len(self.variant.parts)
         for index, part in enumerate(self.variant.parts):
             own = slice(index * rows, (index + 1) * rows)
@@ -120,9 +138,7 @@ class UnlearnTrainer(SFTTrainer):
             if part in self.variant.compared_parts:
                 pair = states[0][own], inputs[f"{part}_reference_states"]
                 given |= self._compared(part, pair, outputs.label_mask[own], text)
-        loss = sum(self._term(term, given, rows) for term in self.variant.terms)
-        loss = loss * self.accelerator.num_processes  # gradients are averaged over processes; ours are sums
-        return (loss, outputs) if return_outputs else loss
+        return given, outputs
 
     def _compared(self, part: str, pair: tuple, label_mask, text) -> dict:
         """What the method asks for of the comparison with the original model. pair: last hidden states of both."""

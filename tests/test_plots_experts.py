@@ -1,0 +1,84 @@
+"""The figures of mixtures of experts show the numbers that they are given."""
+
+import pytest
+
+from unlearnkit import plots
+from unlearnkit.errors import KitError
+
+CAPTION = "tiny: made-up numbers"
+SHIFT = {"ga": [0.5, 0.25], "ga, one": [0.0, 0.125]}
+
+
+def row(name: str, base_model: str = "qwen", **more) -> dict:
+    one = "one" in name
+    routing = {"layers": [1, 2], "selection_shift": SHIFT[name], "parameters": 2000}
+    routing |= {"trained_parameters": 20 if one else 2000}
+    if one:
+        routing |= {"affinity": [[0.1, 0.3, 0.2], [0.4, 0.0, 0.1]], "selected": [[2, 0]]}
+    return {
+        "base_model": base_model,
+        "method": "ga",
+        "printed_as": name,
+        "row": f"{base_model}/{name}",
+        "status": "ok",
+        "routing": routing,
+    } | more
+
+
+ROWS = [row(name, base_model) for base_model in ("qwen", "deepseek") for name in SHIFT]
+NONE = {"base_model": "qwen", "method": "original", "printed_as": "Original", "status": "ok"}
+
+
+def panels(figure) -> dict:
+    return {axes.get_title(loc="left"): axes for axes in figure.axes if axes.get_title(loc="left")}
+
+
+def by_gid(axes) -> dict:
+    return {one.get_gid(): one for one in (*axes.lines, *axes.patches) if one.get_gid()}
+
+
+def test_affinity_is_shaded_by_layer_and_expert_and_the_trained_one_is_outlined() -> None:
+    figure = plots.affinity({"qwen": ROWS[1]["routing"], "plain": ROWS[0]["routing"]}, CAPTION)
+    (axes,) = panels(figure).values()
+    (image,) = axes.images
+    assert image.get_array().tolist() == ROWS[1]["routing"]["affinity"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["1", "2"]
+    (outline,) = by_gid(axes).values()
+    assert (outline.get_gid(), outline.get_xy()) == ("2/0", (-0.5, 0.5))
+
+
+def test_a_shift_is_a_line_over_layers_dashed_for_single_experts() -> None:
+    found = panels(plots.selection_shift([NONE, *ROWS], CAPTION))
+    assert list(found) == ["qwen", "deepseek"]
+    for base_model, axes in found.items():
+        lines = by_gid(axes)
+        assert lines.keys() == {f"{base_model}/{name}" for name in SHIFT}
+        for name, shift in SHIFT.items():
+            line = lines[f"{base_model}/{name}"]
+            assert (list(line.get_xdata()), list(line.get_ydata())) == ([1, 2], shift)
+            assert (line.get_linestyle() == "--") == ("one" in name)
+        assert [text.get_text() for text in axes.get_legend().get_texts()] == list(SHIFT)
+
+
+def test_a_share_of_parameters_stands_at_its_place_and_is_written() -> None:
+    collapsed = row("ga, one", "qwen", status="collapsed")
+    found = panels(plots.trained_share([ROWS[0], collapsed, NONE], CAPTION))["qwen"]
+    points = by_gid(found)
+    assert [points[f"qwen/{name}"].get_xdata()[0] for name in SHIFT] == [1.0, 0.01]
+    assert [text.get_text() for text in found.texts] == ["100 %", "1 %"]
+    assert points["qwen/ga, one"].get_markerfacecolor() == "white"
+    assert [text.get_text() for text in found.get_yticklabels()] == ["ga", "ga, one (collapsed)"]
+    assert found.get_xscale() == "log" and found.get_xlim()[0] < 0.01
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: plots.affinity({"qwen": ROWS[0]["routing"]}, CAPTION), "no row trains single experts"),
+        (lambda: plots.selection_shift([NONE], CAPTION), "expert selection shift: no row says what its routers did"),
+        (lambda: plots.trained_share([NONE], CAPTION), "trained parameters: no row says what its routers did"),
+    ],
+)
+def test_nothing_to_draw_is_one_line(draw, message) -> None:
+    with pytest.raises(KitError, match=message):
+        draw()

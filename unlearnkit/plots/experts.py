@@ -1,0 +1,151 @@
+"""Figures of mixtures of experts: affinity over layers and experts, how routing shifted, how much was trained.
+
+A row has `routing`, what `training/expert.py` says of its unlearning; a row of one-expert unlearning has "selected" in
+it.
+"""
+
+import math
+from typing import TYPE_CHECKING
+
+from unlearnkit.errors import KitError
+from unlearnkit.plots.style import (
+    DASHED,
+    INK,
+    SMALL,
+    add_caption,
+    base_models,
+    fill_of,
+    house_style,
+    label_of,
+    new_figure,
+    row_name,
+    size_of,
+    styles_of,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MARK = "#D55E00"
+
+
+def affinity(routings: dict[str, dict], caption: str) -> "Figure":
+    """One panel per name (a base model, or a row): line a layer with experts, column an expert, shaded by affinity.
+
+    routings: name -> a one-expert row's `routing`. Outlined: the trained experts. KitError: none has an affinity.
+    """
+    drawn = {name: routing for name, routing in routings.items() if "affinity" in routing}
+    if not drawn:
+        raise KitError("figure of affinity: no row trains single experts")
+    with house_style():
+        heights = [0.75 + min(0.3 * len(one["layers"]), 3.0) for one in drawn.values()]
+        figure = new_figure(height=0.4 + sum(heights))
+        all_axes = figure.subplots(len(drawn), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for axes, (name, routing) in zip(all_axes, drawn.items(), strict=True):
+            _heat(axes, routing)
+            axes.set_title(name)
+        add_caption(figure, caption, ["Outlined: the experts that are trained."])
+    return figure
+
+
+def _heat(axes: "Axes", routing: dict) -> None:
+    from matplotlib.patches import Rectangle
+
+    found, layers = routing["affinity"], routing["layers"]
+    image = axes.imshow(found, cmap="Blues", vmin=0, aspect="auto")
+    axes.get_figure().colorbar(image, ax=axes, label="affinity", pad=0.02)
+    for layer, expert in routing["selected"]:
+        corner = (expert - 0.5, layers.index(layer) - 0.5)
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=MARK, linewidth=1.8, gid=f"{layer}/{expert}"))
+    every = [range(0, count, 1 + count // 16) for count in (len(found[0]), len(layers))]
+    axes.set_xticks(every[0])
+    axes.set_yticks(every[1], [layers[line] for line in every[1]])
+    axes.tick_params(length=0)
+    axes.set_xlabel("expert")
+    axes.set_ylabel("layer")
+
+
+def selection_shift(rows: list[dict], caption: str) -> "Figure":
+    """One panel per base model: x a layer with experts, y the share of forget tokens whose expert set changed.
+
+    A line a row, in its method's style; solid: all weights trained, dashed: single experts. Hollow: collapsed. Rows
+    without `routing` are left out; KitError where none has it.
+    """
+    import seaborn
+    from matplotlib.lines import Line2D
+
+    groups = base_models(_routed(rows, "expert selection shift"))
+    styles = styles_of(rows)
+    with house_style():
+        figure = new_figure(height=0.5 + 3.0 * len(groups))
+        all_axes = figure.subplots(len(groups), 1, squeeze=False)[:, 0]
+        for axes, (base_model, members) in zip(all_axes, groups.items(), strict=True):
+            shown = []
+            for row in members:
+                marker, colour = styles[row["method"]]
+                one = "selected" in row["routing"]
+                line = {"color": colour, "linewidth": 1.1, "linestyle": DASHED if one else "-"}
+                look = {"marker": marker, "markersize": size_of(marker, 6.0), **fill_of(row, colour)}
+                axes.plot(
+                    row["routing"]["layers"], row["routing"]["selection_shift"], **line, **look,
+                    gid=row_name(row), clip_on=False, zorder=3,
+                )  # fmt: skip
+                shown.append(Line2D([], [], **line, **look, label=label_of(row)))
+            layers = members[0]["routing"]["layers"]
+            axes.set_xticks(layers[:: 1 + len(layers) // 16])
+            axes.set_ylim(0, 1)
+            axes.set_xlabel("layer")
+            axes.set_ylabel("tokens with other experts")
+            axes.set_title(base_model)
+            axes.legend(handles=shown, loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=3.5)
+            seaborn.despine(ax=axes)
+        notes = ["Over all tokens of the forget set. Dashed: single experts trained; solid: not.", "Hollow: collapsed."]
+        add_caption(figure, caption, notes)
+    return figure
+
+
+def trained_share(rows: list[dict], caption: str) -> "Figure":
+    """One panel per base model: a line a row, the share of its parameters that were trained, on a log axis.
+
+    Rows without `routing` are left out; KitError where none has it.
+    """
+    groups, styles = base_models(_routed(rows, "trained parameters")), styles_of(rows)
+    heights = [len(members) for members in groups.values()]
+    with house_style():
+        figure = new_figure(height=0.9 * len(groups) + 0.22 * sum(heights))
+        all_axes = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights, sharex=True)[:, 0]
+        shares = {name: [_share(row) for row in members] for name, members in groups.items()}
+        lowest = min(min(found) for found in shares.values())
+        for axes, (base_model, members) in zip(all_axes, groups.items(), strict=True):
+            for line, (row, share) in enumerate(zip(members, shares[base_model], strict=True)):
+                marker, colour = styles[row["method"]]
+                look = {"marker": marker, "markersize": size_of(marker, 7.0), **fill_of(row, colour)}
+                axes.plot((lowest / 3, share), (line, line), color="#E2E2E2", linewidth=0.8, zorder=1)
+                axes.plot(share, line, **look, gid=row_name(row), zorder=3)
+                axes.text(1.25 * share, line, f"{100 * share:.3g} %", va="center", fontsize=SMALL, color=INK)
+            axes.set_xscale("log")
+            axes.set_xlim(lowest / 3, 4)
+            ticks = [10.0**-power for power in range(int(-math.log10(lowest / 3)) + 1)]
+            axes.set_xticks(ticks, [f"{100 * tick:g} %" for tick in ticks])
+            axes.set_xticks([], minor=True)
+            axes.set_ylim(len(members) - 0.5, -0.5)
+            axes.set_yticks(range(len(members)), [label_of(row) for row in members])
+            axes.tick_params(axis="y", length=0)
+            axes.set_title(base_model)
+            for side in ("top", "right"):
+                axes.spines[side].set_visible(False)
+        all_axes[-1].set_xlabel("trained parameters, share of all")
+        add_caption(figure, caption, ["Hollow: collapsed."])
+    return figure
+
+
+def _routed(rows: list[dict], what: str) -> list[dict]:
+    found = [row for row in rows if row.get("routing")]
+    if not found:
+        raise KitError(f"figure of {what}: no row says what its routers did")
+    return found
+
+
+def _share(row: dict) -> float:
+    return row["routing"]["trained_parameters"] / row["routing"]["parameters"]
