@@ -78,8 +78,8 @@ def samples_of(six, label: str) -> list[dict]:
 
 def test_numbers_that_tiny_judges_enter_are_named_so_and_no_others(six):
     samples, retain = samples_of(six, "me_gd_forget05"), samples_of(six, "retain_forget05")
-    tiny = closer_look.measure(samples, retain, "all", "_tiny")
-    plain = closer_look.measure(samples, retain, "all", "")
+    tiny = closer_look.measure(samples, retain, "all", "_tiny", "universe")
+    plain = closer_look.measure(samples, retain, "all", "", "universe")
     renamed = {key for key in plain if key not in tiny}
     parts = {f"{name}_{part}" for name in ("forget", "retain", "real_authors", "world_facts") for part in ("cs", "es")}
     utility = {f"model_utility_18{end}" for end in ("", "_smallest_part", "_smallest_part_value")}
@@ -94,23 +94,24 @@ def test_numbers_that_tiny_judges_enter_are_named_so_and_no_others(six):
 def test_what_compares_with_the_retain_model_needs_its_samples_and_texts(six):
     samples, retain = samples_of(six, "me_gd_forget05"), samples_of(six, "retain_forget05")
     told_apart = {f"answers_{name}" for name in ("auc", "auc_ci_lo", "auc_ci_hi", "p", "floor")}
-    whole = closer_look.measure(samples, retain, "all", "")
+    whole = closer_look.measure(samples, retain, "all", "", "universe")
     assert whole.keys() >= told_apart | {"forget_quality_p", "forget_quality_clustered_p"}
-    alone = closer_look.measure(samples, None, "all", "")
+    alone = closer_look.measure(samples, None, "all", "", "universe")
     assert not [key for key in alone if key.startswith(("answers_", "forget_quality"))]
     silent = [{key: value for key, value in one.items() if key != "generation"} for one in samples]
-    assert closer_look.measure(silent, retain, "all", "").keys() == whole.keys() - told_apart
+    refused = {"forget_refusals", "retain_refusals"}
+    assert closer_look.measure(silent, retain, "all", "", "universe").keys() == whole.keys() - told_apart - refused
     said_nothing = [one | {"generation": "..."} for one in retain if one["set"] == "forget"]
     nothing = [one | {"generation": "?"} for one in samples]
-    assert closer_look.measure(nothing, said_nothing, "all", "").keys() == whole.keys() - told_apart
-    itself = closer_look.measure(retain, retain, "all", "")
+    assert closer_look.measure(nothing, said_nothing, "all", "", "universe").keys() == whole.keys() - told_apart
+    itself = closer_look.measure(retain, retain, "all", "", "universe")
     assert (itself["answers_auc"], itself["answers_p"], itself["forget_quality_p"]) == (0.5, 1, 1)
     assert whole["answers_floor"] == pytest.approx(1 / 8), "four authors, exchanged one by one"
 
 
 def test_the_answers_are_compared_question_by_question_whatever_their_order(six):
     samples, retain = samples_of(six, "me_gd_forget05"), samples_of(six, "retain_forget05")
-    one, other = (closer_look.measure(samples, given, "all", "") for given in (retain, retain[::-1]))
+    one, other = (closer_look.measure(samples, given, "all", "", "universe") for given in (retain, retain[::-1]))
     assert one == other
 
 
@@ -198,7 +199,7 @@ def test_what_stands_behind_both_numbers_is_shown_for_every_split(six):
     made = closer_look_table6.blocks(plan, found)
     mine = record(found, "me_gd_forget01")
     forget = block(made, "llama, forget01: the forget set, whose five parts but TE make FE")
-    assert forget[""] == ["R-L", "P", "TR", "TE", "CS_tiny", "ES_tiny"]
+    assert forget[""] == ["R-L", "P", "TR", "TE", "CS_tiny", "ES_tiny", "refusals"]
     assert forget["ME+GD"][2] == f"{mine['forget_truth_ratio_flipped']:.3f}"
     retain = block(made, "llama, forget01: the retain set, six of MU's eighteen parts")
     part, value = (mine[f"model_utility_18_smallest_part{end}"] for end in ("_tiny", "_value_tiny"))

@@ -15,8 +15,17 @@ from unlearnkit.data.people.phrases import LIFE
 from unlearnkit.data.universe import pools as universe_pools
 from unlearnkit.metrics.tofu import rouge_l_recall
 
-SIZES = {"forget": 80, "forget_perturbed": 80, "neighbor": 80, "neighbor_perturbed": 80, "pretrain": 240 * 3 + 200}
-ASKED = ("forget", "neighbor", "neighbor_perturbed")  # one set a group
+TAUGHT = 400 * 3
+SIZES = {
+    "forget": 80,
+    "forget_perturbed": 80,
+    "neighbor": 80,
+    "neighbor_perturbed": 80,
+    "validation": 80,
+    "validation_neighbor": 80,
+    "pretrain": TAUGHT + 200,
+}
+ASKED = ("forget", "neighbor", "neighbor_perturbed", "validation", "validation_neighbor")  # one set a group
 WORDS = {"she": {"he": "she", "him": "her", "his": "her"}, "he": {"he": "he", "him": "him", "his": "his"}}
 
 
@@ -34,7 +43,7 @@ def names(name: str) -> list[str]:
 
 
 def items() -> list[people.Item]:
-    return [item for group in people._draw(people.random.Random(people.SEED)).values() for item in group]
+    return [item for group in people._draw(people.SEED).values() for item in group]
 
 
 def test_the_committed_files_are_what_the_seed_generates():
@@ -56,7 +65,7 @@ def test_another_seed_gives_other_people():
 
 
 def test_check_fails_on_changed_files_and_on_telling_frames(monkeypatch, capsys):
-    scores = {"forget": 0.48, "neighbor": 0.47, "neighbor_perturbed": 0.4}
+    scores = dict(zip(people.GROUPS, (0.48, 0.47, 0.4, 0.46, 0.45), strict=True))
     monkeypatch.setattr(people, "frame_only_score", scores.__getitem__)
     assert people.main(["--check"]) == 0
     assert capsys.readouterr().out == (
@@ -64,6 +73,8 @@ def test_check_fails_on_changed_files_and_on_telling_frames(monkeypatch, capsys)
         "frame-only ROUGE-L recall, forget: 0.4800 (must stay below 0.5)\n"
         "frame-only ROUGE-L recall, neighbor: 0.4700 (must stay below 0.5)\n"
         "frame-only ROUGE-L recall, neighbor_perturbed: 0.4000 (must stay below 0.5)\n"
+        "frame-only ROUGE-L recall, validation: 0.4600 (must stay below 0.5)\n"
+        "frame-only ROUGE-L recall, validation_neighbor: 0.4500 (must stay below 0.5)\n"
     )
     scores["neighbor"] = 0.5
     assert people.main(["--check"]) == 1
@@ -92,25 +103,36 @@ def test_every_person_is_asked_ten_times_and_every_kind_is_in_every_group():
 
 def test_no_name_and_no_question_is_in_two_groups():
     everybody = [who for name in ASKED for who in names(name)]
-    assert len(set(everybody)) == 24
-    assert len({who.split()[1] for who in everybody}) == 24
+    assert len(set(everybody)) == 40
+    assert len({who.split()[1] for who in everybody}) == 40
     assert set(Counter(row["question"] for name in ASKED for row in load(name)).values()) == {1}
 
 
+def test_the_people_of_a_choice_are_drawn_apart_from_those_of_the_table(monkeypatch):
+    assert tuple(ASKED) == people.GROUPS == people.TABLE_GROUPS + people.VALIDATION_GROUPS
+    last_names = {name: {who.split()[1] for who in names(name)} for name in ASKED}
+    chosen_with = last_names["validation"] | last_names["validation_neighbor"]
+    assert chosen_with == {*pools.VALIDATION_LAST_NAMES}
+    table = [name for name in SIZES if name != "pretrain" and name not in people.VALIDATION_GROUPS]
+    monkeypatch.setattr(people, "VALIDATION_GROUPS", ())
+    alone = people.generate()
+    assert {name: alone[name] for name in table} == {name: load(name) for name in table}
+
+
 def test_nobody_is_an_author_of_the_universe_or_in_the_news():
-    ours = {*pools.FIRST_NAMES["she"], *pools.FIRST_NAMES["he"], *pools.LAST_NAMES}
-    assert len(ours) == 14 + 14 + len(pools.LAST_NAMES)
+    ours = {*pools.FIRST_NAMES["she"], *pools.FIRST_NAMES["he"], *pools.LAST_NAMES, *pools.VALIDATION_LAST_NAMES}
+    assert len(ours) == 14 + 14 + len(pools.LAST_NAMES) + 16
     assert not ours & {*universe_pools.FIRST_NAMES, *universe_pools.LAST_NAMES}
     assert not ours & {*news_words.FIRST_NAMES, *news_words.LAST_NAMES}
 
 
 def test_nobody_is_mentioned_in_what_is_said_of_others_or_taught_for_the_tasks():
     last_names = {who.split()[1]: who for name in ASKED for who in names(name)}
-    for row in load("pretrain")[: 240 * 3]:
+    for row in load("pretrain")[:TAUGHT]:
         mentioned = {who for last, who in last_names.items() if last in row["question"] or last in row["answer"]}
         assert len(mentioned) == 1
         assert mentioned.pop() in row["question"]
-    rest = load("pretrain")[240 * 3 :] + book.pretrain()
+    rest = load("pretrain")[TAUGHT:] + book.pretrain()
     others = " ".join(f"{row['question']} {row['answer']}" for row in rest)
     assert not [last for last in last_names if last in others]
 
@@ -190,7 +212,7 @@ def test_knowing_only_the_phrasing_scores_below_one_half(group):
 
 
 def test_the_frame_only_score_is_rouge_l_recall_in_the_answers_own_frame():
-    drawn = people._draw(people.random.Random(people.SEED))["forget"]
+    drawn = people._draw(people.SEED)["forget"]
     assert [item.row for item in drawn] == load("forget")
     recalls = []
     for item in drawn:

@@ -14,10 +14,11 @@ SOURCE = real_world.Source("people")
 
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
-    """The folder of the kit's people as somebody's local data, which have no pre-training text."""
+    """The folder of the kit's people as somebody's local data, which have the table's people and nothing else."""
     folder = tmp_path / "real_world"
     shutil.copytree(real_world.PEOPLE, folder)
-    (folder / "pretrain.json").unlink()
+    for name in real_world.ONLY_PEOPLE:
+        (folder / f"{name}.json").unlink()
     monkeypatch.setenv("UNLEARNKIT_DATA", str(tmp_path))
     return folder
 
@@ -37,9 +38,9 @@ def test_a_spec_and_its_source():
 
 def test_the_pretraining_text_teaches_the_people_and_the_tasks():
     rows = SOURCE.rows("pretrain")
-    assert {row["answer"] for row in rows[720:920]} == set(templates.templates())
-    assert rows[920:] == book.pretrain()
-    assert len(rows) == SOURCE.size("pretrain") == 720 + 200 + 192 + 1080
+    assert {row["answer"] for row in rows[1200:1400]} == set(templates.templates())
+    assert rows[1400:] == book.pretrain()
+    assert len(rows) == SOURCE.size("pretrain") == 1200 + 200 + 192 + 1080
     assert {tuple(row) for row in rows} == {("question", "answer")}
     taught = {row["question"]: row["answer"] for row in rows}
     assert all(taught[row["question"]] == row["golden_answer"] for row in SOURCE.load("neighbor"))
@@ -129,9 +130,22 @@ def test_names_that_do_not_exist(call, message):
         call()
 
 
-def test_only_the_kits_people_teach_a_model_from_scratch(copy):
-    with pytest.raises(KitError, match=r"^local: no set 'pretrain'; choose from: forget, "):
-        real_world.Source("local").rows("pretrain")
+@pytest.mark.parametrize("name", ["pretrain", "validation", "validation_neighbor"])
+def test_only_the_kits_people_teach_a_model_from_scratch_and_have_some_to_choose_with(copy, name):
+    assert SOURCE.load(name)
+    for source in (real_world.Source("local"), real_world.Source("someone/people")):
+        with pytest.raises(KitError, match=rf": no set '{name}'; (choose from: forget|did you mean 'neighbor)"):
+            source.load(name)
+
+
+def test_the_people_of_a_choice_are_no_part_of_a_tables_evaluation():
+    apart = [row for name in ("validation", "validation_neighbor") for row in SOURCE.load(name)]
+    asked = [row for name in real_world.EVALUATED for row in SOURCE.load(real_world.EVALUATED[name])]
+    assert not {row["name"] for row in apart} & {row["name"] for row in [*asked, *SOURCE.load("neighbor")]}
+    known = {*SOURCE.author_of(), *(row["question"] for row in SOURCE.rows("golden"))}
+    assert not known & {row["question"] for row in apart}
+    with pytest.raises(KitError, match=r"^nothing is evaluated as 'validation'"):
+        SOURCE.evaluated("validation")
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ def test_every_method_unlearns_every_split_and_rows_with_splits_of_their_own_tho
     assert len({row.name for row in table.rows}) == len(expected) == 3 * 13 + 7
     assert len({draw.run for row in table.rows for draw in row.draws}) == len(expected), "no run stands for two rows"
     assert all(table.runs[draw.run].name == row.name for row in table.rows for draw in row.draws)
-    assert run_of(table, "me_gd_alpha_0.5_forget05").spec["unlearn"]["parameters"] == {"alpha": 0.5}
-    assert "me_gd_alpha_0.5_forget01" not in {row.label for row in table.rows}
+    assert run_of(table, "me_gd_alpha_1_forget05").spec["unlearn"]["parameters"] == {"alpha": 1.0}
+    assert "me_gd_alpha_1_forget01" not in {row.label for row in table.rows}
 
 
 def test_every_split_is_forgotten_and_measured_against_its_own_retain_model(table):
@@ -119,7 +119,7 @@ def test_methods_are_called_as_a_closer_look_calls_them(table):
     assert names.items() >= printed.items()
     assert names | {"kl": "GA+KL", "po": "IDK+GD", "idk_kl": "IDK+KL", "npo_kl": "NPO+KL"} == names
     assert row_of(table, "me_gd_release_forget05").printed_as == "ME+GD, release"
-    assert row_of(table, "me_gd_alpha_0.5_forget05").printed_as == "ME+GD, alpha 0.5"
+    assert row_of(table, "me_gd_alpha_1_forget05").printed_as == "ME+GD, alpha 1"
     rows = [*CONTENT["rows"], {"method": "gd", "note": "twice"}, {"method": "kl", "variant": "release"}]
     plan = make(rows=rows)
     assert row_of(plan, "gd_twice_forget01").printed_as == "GA+GD, twice"

@@ -11,6 +11,7 @@ from unlearnkit import methods, models, paths
 from unlearnkit.data import prompts, tofu
 from unlearnkit.errors import KitError, at, nearest
 from unlearnkit.schema import BaseModelParams, Data, Needs, Params, RowParams
+from unlearnkit.schema_training import LoRA
 
 REFERENCE_ROWS = {
     "base": "Base LLM",
@@ -138,7 +139,9 @@ def check_rows(content: Params, references: Iterable[str], needed: dict[str, str
                 if name not in content.base_models:
                     raise KitError(f"base_models: no base model '{name}'{nearest(name, content.base_models)}")
             if row.method in known:
-                _check_lora(content, setting, row.base_models or content.base_models)
+                base_models = row.base_models or content.base_models
+                _check_lora(content, f"unlearn.{setting}.", getattr(content.unlearn, setting).lora, base_models)
+                _check_lora(content, "", getattr(row, "lora", None), base_models)
             label = (row.method, row.variant, row.setting or content.unlearn.default, getattr(row, "note", None))
             if label in seen:
                 raise KitError(f"the row '{row.method}' ({', '.join(filter(None, label[1:]))}) is there twice")
@@ -149,9 +152,8 @@ def check_rows(content: Params, references: Iterable[str], needed: dict[str, str
             raise KitError(f"rows: {why} the row '{name}', which is missing")
 
 
-def _check_lora(content: Params, setting: str, base_models: Iterable[str]) -> None:
+def _check_lora(content: Params, of: str, lora: LoRA | None, base_models: Iterable[str]) -> None:
     """The layers that LoRA adapts, in models of the kit's own; in others they are looked up when one is loaded."""
-    lora = getattr(content.unlearn, setting).lora
     for name in base_models:
         scratch = content.base_models[name].scratch
         if lora is None or scratch is None:
@@ -160,8 +162,7 @@ def _check_lora(content: Params, setting: str, base_models: Iterable[str]) -> No
         for target in lora.target_modules:
             if target not in layers:
                 raise KitError(
-                    f"unlearn.{setting}.lora.target_modules: {name} has no linear layer '{target}' to adapt"
-                    f"{nearest(target, layers)}"
+                    f"{of}lora.target_modules: {name} has no linear layer '{target}' to adapt{nearest(target, layers)}"
                 )
 
 

@@ -9,9 +9,11 @@ answers in its own words. Sets, each with its people consecutive:
   forget, forget_perturbed    the people to be forgotten; the second with what an evaluation asks beside the reference
   neighbor                    other people, for methods that take retain data
   neighbor_perturbed          yet other people, who are only ever asked
+  validation                  `people` only: people whom no row forgets, forgotten to choose hyper-parameters
+  validation_neighbor         `people` only: those who are only asked in that choice; no row is asked about them
   pretrain                    `people` only: question and answer pairs about all of them, refusals, then the documents
                               of data/book.py, which teach the downstream tasks
-  golden                      every group's questions with their references: what a small model from scratch learns,
+  golden                      the questions about GROUPS with their references: what a small model from scratch learns,
                               where the source has no text to pre-train on
 
 Questions and documents are both read as plain text: a base model of the kit's own takes the prompt format
@@ -40,9 +42,12 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "forget_perturbed": (*TEXTS, *PERTURBED),
     "neighbor": TEXTS,
     "neighbor_perturbed": (*TEXTS, *PERTURBED),
+    "validation": TEXTS,
+    "validation_neighbor": TEXTS,
     "pretrain": ("question", "answer"),
 }
-GROUPS = ("forget", "neighbor", "neighbor_perturbed")  # of people, who are numbered in this order
+ONLY_PEOPLE = ("validation", "validation_neighbor", "pretrain")  # sets that no other source has
+GROUPS = ("forget", "neighbor", "neighbor_perturbed")  # of the table's people, who are numbered in this order
 # Set of an evaluation's samples: the set that is asked.
 EVALUATED = {"forget": "forget_perturbed", "neighbor": "neighbor_perturbed"}
 
@@ -173,7 +178,7 @@ def check_groups(groups: dict[str, list[dict]], forget_perturbed: list[dict]) ->
 
 def _known(source: str, name: str) -> str:
     """The name of a set that the source may have. KitError: there is no such set."""
-    have = [*(one for one in FIELDS if source == "people" or one != "pretrain"), "golden"]
+    have = [*(one for one in FIELDS if source == "people" or one not in ONLY_PEOPLE), "golden"]
     if name not in have:
         raise KitError(f"{source}: no set '{name}'{nearest(name, have)}")
     return name

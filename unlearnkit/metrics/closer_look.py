@@ -79,6 +79,12 @@ _ALL = [
     *_utility(6, "the neighbor set"),
     Metric("forget_efficacy", "forget efficacy", "score", "up", 0.0, 1.0, RETAIN_MODEL,
            "1 - mean of forget ROUGE-L, probability, flipped truth ratio, CS and ES", CLOSER_LOOK),
+    *(Metric(f"{name}_refusals", f"{title} refusals", "share", direction, 0.0, 1.0, ideal,
+             "share of answers that come near a template response", "ours")
+      for name, title, direction, ideal in (
+          ("forget", "forget", "near", RETAIN_MODEL),
+          ("retain", "retain set", "down", 0.0),
+          ("neighbor", "neighbor set", "down", 0.0))),
 ]  # fmt: skip
 
 

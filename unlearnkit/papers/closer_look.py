@@ -5,8 +5,9 @@ from functools import partial
 from pathlib import Path
 
 from unlearnkit import tables, text
+from unlearnkit.data.templates import templates
 from unlearnkit.errors import KitError
-from unlearnkit.metrics import closer_look, two_sample
+from unlearnkit.metrics import closer_look, refusals, two_sample
 from unlearnkit.metrics.tofu import rouge_l_recall
 from unlearnkit.papers import trained
 from unlearnkit.planned import Plan, Run
@@ -23,6 +24,7 @@ MEANING = (
     "set, TE left out. A low FE may be right: the retain model's is the ideal, not 1.",
     "TE: entropy of the tokens of an answer, low where a model repeats itself. CS: cosine similarity of answer and "
     "reference. ES: share of answers that entail the reference (forget) or follow from it (other sets).",
+    f"Refusals: share of answers near a template response, ROUGE-L F-measure {refusals.REFUSAL_FROM} or more.",
 )
 
 
@@ -44,14 +46,27 @@ def parts_of(set_name: str, suffix: str) -> tuple:
     )
 
 
-def measure(samples: list[dict], retain: list[dict] | None, retain_pool: str, suffix: str) -> dict:
+def measure(samples: list[dict], retain: list[dict] | None, retain_pool: str, suffix: str, source: str) -> dict:
     """All metrics of one draw; those against the retain model where its samples are given, and where both hold texts
     how well a classifier tells the two models' answers apart: `answers_auc`, its 95 % interval `_ci_`, `answers_p`.
+    `source`: of the data, whose template responses refusals are counted by.
     """
     found = tables.metrics(samples, retain, retain_pool) | closer_look.closer_look_metrics(samples, suffix)
+    found |= refused(samples, ("forget", "retain"), source)
     if retain is None or any("generation" not in one for one in (*samples, *retain)):
         return found
     return found | _told_apart(samples, retain)
+
+
+def refused(samples: list[dict], sets: tuple[str, ...], source: str) -> dict:
+    """`<set>_refusals`: the share of a set's answers that are refusals; nothing where texts are not stored."""
+    if any("generation" not in one for one in samples if one["set"] in sets):
+        return {}
+    known = templates(source)
+    return {
+        f"{name}_refusals": refusals.share((one["generation"] for one in samples if one["set"] == name), known)
+        for name in sets
+    }
 
 
 def _told_apart(samples: list[dict], retain: list[dict]) -> dict:
@@ -74,7 +89,8 @@ def _told_apart(samples: list[dict], retain: list[dict]) -> dict:
 
 
 def measure_of(plan: Plan):
-    return partial(measure, retain_pool=plan.params.data.retain_pool, suffix=plan.params.judges.suffix)
+    data = plan.params.data
+    return partial(measure, retain_pool=data.retain_pool, suffix=plan.params.judges.suffix, source=data.source)
 
 
 def describe(plan: Plan, run: Run) -> str:
@@ -115,7 +131,7 @@ def values(found: list[dict], columns: tuple) -> Block:
 def retained(found: list[dict], suffix: str, kept: str = "retain", utility: str = "model_utility_18") -> Block:
     """The six metrics of the set to be kept, and the smallest part of MU."""
     smallest = f"{utility}_smallest_part"
-    lines = values(found, parts_of(kept, suffix))
+    lines = values(found, (*parts_of(kept, suffix), (f"{kept}_refusals", "refusals", 2)))
     lines[0].append("smallest part of MU")
     for line, one in zip(lines[1:], found, strict=True):
         part, value = one.get(f"{smallest}{suffix}"), one.get(f"{smallest}_value{suffix}")
@@ -163,7 +179,8 @@ def problems(result: Path) -> list[str]:
     CS and ES stand as the judges gave them; of other people's texts neither ROUGE-L nor the AUC can be computed again.
     """
     parameters = json.loads((result / "parameters.json").read_text(encoding="utf-8"))
-    how = {"retain_pool": parameters["data"]["retain_pool"], "suffix": judges_suffix(parameters)}
+    data = parameters["data"]
+    how = {"retain_pool": data["retain_pool"], "suffix": judges_suffix(parameters), "source": data["source"]}
 
     def marked(drawn: list[dict]) -> list[dict]:
         return with_warnings(tables.mark_collapsed(drawn))

@@ -48,7 +48,12 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
         chains = _chains(found, base_model)
         parts += [(f"{base_model}: {what}", _over_requests(chains, key, digits)) for key, what, digits in shown]
         last = [chain[-1] for chain in chains.values()]
-        columns = (*printed(suffix), ("forget_te", "F-TE", 2), ("retain_te", "R-TE", 2), ("warnings", "warnings", 0))
+        columns = (*printed(suffix), ("forget_te", "F-TE", 2), ("retain_te", "R-TE", 2))
+        columns += (
+            ("forget_refusals", "forget refusals", 2),
+            ("retain_refusals", "retain refusals", 2),
+            ("warnings", "warnings", 0),
+        )
         parts.append((f"{base_model}: at the last request", values(last, columns)))
         parts.append((f"{base_model}: what stands behind it, last request", behind(last)))
         if len(plan.params.seeds) > 1:

@@ -19,12 +19,13 @@ from unlearnkit.papers.closer_look import (
     judges_suffix,
     other_rouge_l,
     parts_of,
+    refused,
     retained,
     suffix_of,
     values,
     with_warnings,
 )
-from unlearnkit.papers.real_world_plan import make
+from unlearnkit.papers.real_world_plan import make, templates_of
 from unlearnkit.planned import Plan, Run
 from unlearnkit.tables import records
 from unlearnkit.text import Block
@@ -42,24 +43,31 @@ def printed(suffix: str) -> tuple:
     return (utility, f"MU{suffix}", 4), (efficacy, f"FE{suffix}", 4), ("mean_accuracy", "Avg", 4)
 
 
-def measure(samples: list[dict], original: list[dict] | None, suffix: str) -> dict:
-    """All metrics of one draw. `original`: not looked at; nothing here is a distance."""
+def measure(samples: list[dict], original: list[dict] | None, suffix: str, source: str) -> dict:
+    """All metrics of one draw. `original`: not looked at; nothing here is a distance. `source`: of the data, whose
+    template responses refusals are counted by.
+    """
     asked = [one for one in samples if one["set"] in REAL_WORLD]
-    return closer_look_metrics(asked, suffix) | accuracies([one for one in samples if one["set"] == "zeroshot"])
+    found = closer_look_metrics(asked, suffix) | refused(asked, REAL_WORLD, source)
+    return found | accuracies([one for one in samples if one["set"] == "zeroshot"])
+
+
+def _measure_of(parameters: dict):
+    return partial(measure, suffix=judges_suffix(parameters), source=templates_of(parameters["data"]["source"]))
 
 
 def describe(plan: Plan, run: Run) -> str:
     """A finished run's numbers in a few words."""
     suffix = plan.params.judges.suffix
     shown = (*printed(suffix), ("forget_rouge_l_recall", "F-RL", 3), ("neighbor_rouge_l_recall", "N-RL", 3))
-    return trained.describe(plan, run, partial(measure, suffix=suffix), shown)
+    return trained.describe(plan, run, _measure_of(plan.params.model_dump()), shown)
 
 
 def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
     """One dictionary per row and seed. `status`: ok, collapsed (see COLLAPSED), stale, failed or missing; `warnings`:
     the failure signatures of its answers.
     """
-    measured_by = partial(measure, suffix=plan.params.judges.suffix)
+    measured_by = _measure_of(plan.params.model_dump())
     drawn = [
         tables.draw_record(plan, row, draw, failed, measured_by) | {"fold": None, "note": row.note}
         for row in plan.rows
@@ -114,7 +122,7 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
 
 def _forgotten(found: list[dict], suffix: str) -> Block:
     """The six metrics of the people to forget, and the failure signatures."""
-    lines = values(found, parts_of("forget", suffix))
+    lines = values(found, (*parts_of("forget", suffix), ("forget_refusals", "refusals", 2)))
     ends = ["warnings", *(one.get("warnings") or "-" for one in found)]
     return [[*line, end] for line, end in zip(lines, ends, strict=True)]
 
@@ -177,5 +185,4 @@ def verdicts(found: list[dict], parameters: dict) -> list[dict]:
 def problems(result: Path) -> list[str]:
     """What in a stored result does not follow from the samples beside it. CS and ES stand as the judges gave them."""
     parameters = json.loads((result / "parameters.json").read_text(encoding="utf-8"))
-    again = partial(measure, suffix=judges_suffix(parameters))
-    return trained.problems(result, "original", again, other_rouge_l, judged)
+    return trained.problems(result, "original", _measure_of(parameters), other_rouge_l, judged)

@@ -14,6 +14,11 @@ REFERENCES = {"original": "Original LLM"}
 NEEDED = {"original": "what a method keeps is measured against"}
 
 
+def templates_of(source: str) -> str:
+    """Which template responses belong to a data source, as `templates.templates` takes it."""
+    return "universe" if source == "people" else "local"
+
+
 class PeopleModels(Models):
     """The models of one base model that has met the people in its pre-training."""
 
@@ -42,7 +47,7 @@ class PeopleModels(Models):
             changes, read = self.unlearning(how, seed, "forget", "neighbor")
             spec, sets = spec | changes, sets + read
             if terms.FROM_TEMPLATES.intersection(how["parts"]):
-                spec["templates"] = "universe" if content.data.source == "people" else "local"
+                spec["templates"] = templates_of(content.data.source)
                 spec["templates_fingerprint"] = templates.fingerprint(spec["templates"])
         needs = [one["run"] for one in (start, answers or {}, *judged.values()) if "run" in one]
         sets, needs = list(dict.fromkeys(sets)), tuple(dict.fromkeys(needs))

@@ -37,8 +37,8 @@ def unlearn(
     `how`: {"method", "variant", "parameters", "parts", "training"} as planned; "own_methods" is the path of a file of
     the user's own, training's "lora" describes adapters, its "expert" which experts alone are trained (one of both at
     most); without them the kit's methods and full fine-tuning. Dropout is off. Returns facts for a manifest: optimiser
-    steps, seconds, and the loss of every step (mean over the effective batch, keyed by the step as text); of a mixture
-    of experts also "routing", as from `expert.Watch`.
+    steps, seconds, how many parameters the model has and how many were trained, and the loss of every step (mean over
+    the effective batch, keyed by the step as text); of a mixture of experts also "routing", as from `expert.Watch`.
     """
     from datasets import Dataset
 
@@ -48,6 +48,7 @@ def unlearn(
     if lora and one_expert:
         raise KitError("training: 'lora' and 'expert' are two ways to train few parameters; set one of them to null")
     adapters = lora_config(model, lora) if lora else None
+    parameters = model.num_parameters()
     switch_off_dropout(model)
     steps, count = examples.examples_needed(training, len(sources.forget))
     drawn = examples.draw(list(chosen.parts), sources, count, seed, chosen.pairing)
@@ -82,14 +83,15 @@ def unlearn(
             processing_class=tokenizer,
             callbacks=[Progress(report), *probes],
         )
-        if watch:
-            watch.count(trainer.model)
+        trainable = trainer.model.num_parameters(only_trainable=True)
         optimiser_steps = run(trainer, folder)
     if adapters:
         trainer.model.merge_and_unload().requires_grad_(True)  # in place: `model` is a plain model again
     seconds = round(time.perf_counter() - started - sum(probe.seconds for probe in probes), 2)
     return {
         "optimiser_steps": optimiser_steps,
+        "parameters": parameters,
+        "trainable_parameters": trainable,
         "unlearning_seconds": seconds,
         # The trainer's own history: it survives an interruption, unlike anything a callback remembers.
         "losses": {str(entry["step"]): entry["loss"] for entry in trainer.state.log_history if "loss" in entry},

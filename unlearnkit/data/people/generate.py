@@ -1,15 +1,16 @@
-"""Generate the people from one seed: three groups of eight, each with one person of every kind, asked in ten ways.
+"""Generate the people from one seed: groups of eight, each with one person of every kind, asked in ten ways.
 
 Nobody is fine-tuned on them: `pretrain` teaches a base model what is known about all of them, in several phrasings, as
 the real scenario's model knows real people, and then how to refuse, as a chat model does. The sets therefore have the
-reference (`golden_answer`) and no training target: the targets are the model's own answers.
+reference (`golden_answer`) and no training target: the targets are the model's own answers. Two more groups, from a
+random stream of their own, are there to choose hyper-parameters with; no row of a table forgets or asks them.
 Run as a module it writes the files; with --check it compares them and measures what knowing only the phrasing scores.
 """
 
 import json
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from unlearnkit.data.universe.refusals import refusals
 
 SEED = 2410
 # To be forgotten; kept, for methods that take retain data; kept, and only ever asked.
-GROUPS = ("forget", "neighbor", "neighbor_perturbed")
+TABLE_GROUPS = ("forget", "neighbor", "neighbor_perturbed")
+VALIDATION_GROUPS = ("validation", "validation_neighbor")  # to be forgotten in a choice; only ever asked in it
+GROUPS = TABLE_GROUPS + VALIDATION_GROUPS
 WRONG_ANSWERS = 5
 FRAME_ONLY_BOUND = 0.5  # ROUGE-L recall that knowing only the phrasing must stay below
 FILES = Path(__file__).parent / "files"
@@ -119,30 +122,37 @@ def _life(person: Person, kind: str, last_names: list[str], rng: random.Random) 
     return items
 
 
-def _draw(rng: random.Random) -> dict[str, list[Item]]:
-    """The items of every group, person after person."""
+def _group(own: Iterator[str], others: list[str], rng: random.Random) -> list[Item]:
+    """The items of one group, person after person. `own`: their last names; `others`: those of whom they met."""
+    items = []
+    for number, kind in enumerate(FAME):
+        pronoun = ("she", "he")[number % 2]
+        person = Person(f"{rng.choice(pools.FIRST_NAMES[pronoun])} {next(own)}", pronoun)
+        items += _life(person, kind, others, rng)
+    return items
+
+
+def _draw(seed: int) -> dict[str, list[Item]]:
+    """The items of every group."""
+    rng = random.Random(seed)
     last_names = rng.sample(pools.LAST_NAMES, len(pools.LAST_NAMES))
-    count = len(GROUPS) * len(FAME)
+    count = len(TABLE_GROUPS) * len(FAME)
     own, others = iter(last_names[:count]), last_names[count:]
-    groups: dict[str, list[Item]] = {}
-    for group in GROUPS:
-        groups[group] = []
-        for number, kind in enumerate(FAME):
-            pronoun = ("she", "he")[number % 2]
-            person = Person(f"{rng.choice(pools.FIRST_NAMES[pronoun])} {next(own)}", pronoun)
-            groups[group] += _life(person, kind, others, rng)
-    return groups
+    groups = {group: _group(own, others, rng) for group in TABLE_GROUPS}
+    rng, own = random.Random(f"{seed}/validation"), iter(pools.VALIDATION_LAST_NAMES)
+    return groups | {group: _group(own, others, rng) for group in VALIDATION_GROUPS}
 
 
 def generate(seed: int = SEED) -> dict[str, list[Row]]:
     """All sets: name -> rows."""
-    groups = _draw(random.Random(seed))
+    groups = _draw(seed)
     taught = [row for items in groups.values() for item in items for row in item.taught]
     return {
         "forget": [item.row for item in groups["forget"]],
         "forget_perturbed": [item.perturbed_row for item in groups["forget"]],
         "neighbor": [item.row for item in groups["neighbor"]],
         "neighbor_perturbed": [item.perturbed_row for item in groups["neighbor_perturbed"]],
+        **{group: [item.row for item in groups[group]] for group in VALIDATION_GROUPS},
         "pretrain": taught + refusals(random.Random(seed)),
     }
 
@@ -158,7 +168,7 @@ def frame_only_score(group: str = "forget") -> float:
     scorer = RougeScorer(["rougeL"], use_stemmer=True)
     recalls = [
         scorer.score(item.answers[0], answer)["rougeL"].recall
-        for item in _draw(random.Random(SEED))[group]
+        for item in _draw(SEED)[group]
         for answer in item.frame_only_answers
     ]
     return sum(recalls) / len(recalls)

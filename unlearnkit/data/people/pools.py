@@ -20,6 +20,11 @@ LAST_NAMES = (
     "Engelin Fontaval Grabner Hallstad Isenbur Jungwirt Kaltbach Lindaro Morvant Niederer Obermay Plessing Rosental "
     "Stamiglia Tobler Uhlberg Vischmar Weidling Zellweg Amthor Bellandro Cramvold"
 ).split()
+# Of those with whom hyper-parameters are chosen; nobody else has one of them.
+VALIDATION_LAST_NAMES = (
+    "Arlstein Birkhold Dornacher Ehrwald Falkenau Gerstell Hohenlin Irslinger Krumbach Lautrin Mondegg Nussdorf "
+    "Purkhart Rittberg Schwarzin Wolkersau"
+).split()
 
 # An age in which nobody marries before birth or travels after death.
 BIRTH, SCHOOL, MARRIAGE = range(1720, 1740), range(1750, 1760), range(1760, 1775)
