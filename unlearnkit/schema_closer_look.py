@@ -72,8 +72,8 @@ def _what_is_trained(given: dict) -> str | None:
 
 
 class NotedRow(RowParams):
-    """`lora`, `learning_rate`: others than the table's. `note`: what sets a row apart from the method's own, e.g. "alpha
-    0.5"; part of its name; one that is not given says which of the two is another: "LoRA rank 8", "lr 0.0005".
+    """`lora`, `learning_rate`: others than the table's. `note`: what sets a row apart from the method's own, part of
+    its name: "alpha 0.5"; one that is not given says which of the two is another: "LoRA rank 8", "lr 0.0005".
     `forget_splits`: those that have this row; null for all.
     """
 

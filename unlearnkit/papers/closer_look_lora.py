@@ -81,7 +81,8 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
     return [
         *opening(plan),
         "Trained: how many parameters have gradients; share: of all of the model's. Without a note: full fine-tuning, "
-        "as in Table 6. LoRA adapts the layers that the parameter file names, and is merged before anything is asked.",
+        "at Table 6's learning rate. LoRA adapts the layers that the parameter file names, and is merged before "
+        "anything is asked.",
         "Every rank of every method has a learning rate of its own, chosen by one rule on the validation authors, whom "
         "no row forgets; the parameter file says how, and what was seen.",
         "Seconds: the training alone, beside another row's and whatever else the machine did.",
