@@ -91,11 +91,11 @@ def test_exactly_the_expert_and_its_router_change(method, router, new, tokenizer
     model = new()
     before = weights(model)
     training = adam(steps=3, weight_decay=0.1) | {"expert": ONE | {"router": router}}
-    routing = unlearn(model, tokenizer, tmp_path, how(method, training))["routing"]
-    (selected,) = routing["selected"]
+    facts = unlearn(model, tokenizer, tmp_path, how(method, training))
+    (selected,) = facts["routing"]["selected"]
     assert slices_that_changed(model, before) == declared([tuple(selected)], router)
     counts = 3 * 24 * 32 + (6 * 32 if router == "layer" else 32)
-    assert (routing["trained_parameters"], routing["parameters"]) == (counts, new().num_parameters())
+    assert (facts["trainable_parameters"], facts["parameters"]) == (counts, new().num_parameters())
 
 
 @pytest.mark.parametrize("per_layer", [False, True])
@@ -175,9 +175,10 @@ def test_a_measurement_on_the_way_is_of_the_trained_expert(new, tokenizer, adam,
 
 def test_routing_is_measured_for_plain_unlearning_too(new, tokenizer, adam, tmp_path):
     model = new()
-    routing = unlearn(model, tokenizer, tmp_path, how("ga", adam(steps=2) | {"expert": None}))["routing"]
-    assert routing.keys() == {"layers", "selection_shift", "trained_parameters", "parameters"}
-    assert routing["trained_parameters"] == routing["parameters"]
+    facts = unlearn(model, tokenizer, tmp_path, how("ga", adam(steps=2) | {"expert": None}))
+    routing = facts["routing"]
+    assert routing.keys() == {"layers", "selection_shift"}
+    assert facts["trainable_parameters"] == facts["parameters"]
     asked = expert.forget_batches(model, tokenizer, FORM, SOURCES, adam())
     expected = experts.selection_shift(experts.choices(new(), asked), experts.choices(model, asked))
     assert routing["selection_shift"] == list(expected.values()) and max(expected.values()) > 0

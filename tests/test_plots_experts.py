@@ -11,8 +11,7 @@ SHIFT = {"ga": [0.5, 0.25], "ga, one": [0.0, 0.125]}
 
 def row(name: str, base_model: str = "qwen", **more) -> dict:
     one = "one" in name
-    routing = {"layers": [1, 2], "selection_shift": SHIFT[name], "parameters": 2000}
-    routing |= {"trained_parameters": 20 if one else 2000}
+    routing = {"layers": [1, 2], "selection_shift": SHIFT[name]}
     if one:
         routing |= {"affinity": [[0.1, 0.3, 0.2], [0.4, 0.0, 0.1]], "selected": [[2, 0]]}
     return {
@@ -21,6 +20,7 @@ def row(name: str, base_model: str = "qwen", **more) -> dict:
         "printed_as": name,
         "row": f"{base_model}/{name}",
         "status": "ok",
+        "trainable_share": 0.01 if one else 1.0,
         "routing": routing,
     } | more
 
@@ -76,7 +76,7 @@ def test_a_share_of_parameters_stands_at_its_place_and_is_written() -> None:
     [
         (lambda: plots.affinity({"qwen": ROWS[0]["routing"]}, CAPTION), "no row trains single experts"),
         (lambda: plots.selection_shift([NONE], CAPTION), "expert selection shift: no row says what its routers did"),
-        (lambda: plots.trained_share([NONE], CAPTION), "trained parameters: no row says what its routers did"),
+        (lambda: plots.trained_share([NONE], CAPTION), "trained parameters: no row has trainable_share"),
     ],
 )
 def test_nothing_to_draw_is_one_line(draw, message) -> None:

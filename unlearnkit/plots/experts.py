@@ -1,7 +1,6 @@
 """Figures of mixtures of experts: affinity over layers and experts, how routing shifted, how much was trained.
 
-A row has `routing`, what `training/expert.py` says of its unlearning; a row of one-expert unlearning has "selected" in
-it.
+A row has `routing`, what `training/expert.py` says of its unlearning; that of one-expert unlearning has "selected".
 """
 
 import math
@@ -16,6 +15,7 @@ from unlearnkit.plots.style import (
     base_models,
     fill_of,
     house_style,
+    known,
     label_of,
     new_figure,
     row_name,
@@ -75,8 +75,10 @@ def selection_shift(rows: list[dict], caption: str) -> "Figure":
     import seaborn
     from matplotlib.lines import Line2D
 
-    groups = base_models(_routed(rows, "expert selection shift"))
-    styles = styles_of(rows)
+    drawn = [row for row in rows if row.get("routing")]
+    if not drawn:
+        raise KitError("figure of expert selection shift: no row says what its routers did")
+    groups, styles = base_models(drawn), styles_of(rows)
     with house_style():
         figure = new_figure(height=0.5 + 3.0 * len(groups))
         all_axes = figure.subplots(len(groups), 1, squeeze=False)[:, 0]
@@ -108,14 +110,17 @@ def selection_shift(rows: list[dict], caption: str) -> "Figure":
 def trained_share(rows: list[dict], caption: str) -> "Figure":
     """One panel per base model: a line a row, the share of its parameters that were trained, on a log axis.
 
-    Rows without `routing` are left out; KitError where none has it.
+    Rows without a number are left out; KitError where none has it.
     """
-    groups, styles = base_models(_routed(rows, "trained parameters")), styles_of(rows)
+    drawn = [row for row in rows if known(row.get("trainable_share"))]
+    if not drawn:
+        raise KitError("figure of trained parameters: no row has trainable_share")
+    groups, styles = base_models(drawn), styles_of(rows)
     heights = [len(members) for members in groups.values()]
     with house_style():
         figure = new_figure(height=0.9 * len(groups) + 0.22 * sum(heights))
         all_axes = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights, sharex=True)[:, 0]
-        shares = {name: [_share(row) for row in members] for name, members in groups.items()}
+        shares = {name: [row["trainable_share"] for row in members] for name, members in groups.items()}
         lowest = min(min(found) for found in shares.values())
         for axes, (base_model, members) in zip(all_axes, groups.items(), strict=True):
             for line, (row, share) in enumerate(zip(members, shares[base_model], strict=True)):
@@ -138,14 +143,3 @@ def trained_share(rows: list[dict], caption: str) -> "Figure":
         all_axes[-1].set_xlabel("trained parameters, share of all")
         add_caption(figure, caption, ["Hollow: collapsed."])
     return figure
-
-
-def _routed(rows: list[dict], what: str) -> list[dict]:
-    found = [row for row in rows if row.get("routing")]
-    if not found:
-        raise KitError(f"figure of {what}: no row says what its routers did")
-    return found
-
-
-def _share(row: dict) -> float:
-    return row["routing"]["trained_parameters"] / row["routing"]["parameters"]

@@ -125,13 +125,12 @@ def _own_slices(module, names: tuple[str, ...], indices: list[int]) -> Iterator[
 
 
 class Watch:
-    """What is said of routers and parameters around one unlearning of a mixture. Made before it."""
+    """What is said of routers around one unlearning of a mixture. Made before it."""
 
     def __init__(self, model, tokenizer, form: PromptFormat, sources: Sources, training: dict):
         self.model, self.how = model, training.get("expert")
         self.batches = lambda tokens: forget_batches(model, tokenizer, form, sources, training, tokens)
         self.before = experts.choices(model, self.batches("all"))
-        self.parameters = model.num_parameters()
         self.found: dict = {"layers": list(self.before)}
 
     def select(self) -> list[experts.Expert]:
@@ -142,15 +141,9 @@ class Watch:
         self.found |= {"affinity": affinity, "selected": [list(name) for name in selected]}
         return selected
 
-    def count(self, model) -> None:
-        """Parameters that are trained, of all."""
-        trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
-        self.found |= {"trained_parameters": trained, "parameters": self.parameters}
-
     def facts(self) -> dict:
         """After it, JSON: "layers" that have experts; for each the "selection_shift" over all tokens of the forget set;
-        "trained_parameters" of "parameters"; of one-expert unlearning "affinity" (layers, experts) and "selected",
-        [layer, expert].
+        of one-expert unlearning "affinity" (layers, experts) and "selected", [layer, expert].
         """
         shift = experts.selection_shift(self.before, experts.choices(self.model, self.batches("all")))
         return self.found | {"selection_shift": [shift[layer] for layer in self.found["layers"]]}

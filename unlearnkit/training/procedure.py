@@ -91,8 +91,6 @@ def unlearn(
             processing_class=tokenizer,
             callbacks=[Progress(report), *probes],
         )
-        if watch:
-            watch.count(trainer.model)
         trainable = trainer.model.num_parameters(only_trainable=True)
         optimiser_steps = run(trainer, folder)
     if adapters:
