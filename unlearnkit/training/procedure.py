@@ -11,7 +11,7 @@ from unlearnkit.training.callbacks import Probe, Progress
 from unlearnkit.training.config import run, sft_config
 from unlearnkit.training.divergence import check_head
 from unlearnkit.training.dropout import switch_off_dropout
-from unlearnkit.training.lora import lora_config
+from unlearnkit.training.lora import lora_config, merge
 from unlearnkit.training.reference import add_reference_logp, add_reference_states
 from unlearnkit.training.unlearn import UnlearnTrainer
 
@@ -33,8 +33,8 @@ def unlearn(
 
     `how`: {"method", "variant", "parameters", "parts", "training"} as planned; "own_methods" is the path of a file of
     the user's own, training's "lora" describes adapters; without them the kit's methods and full fine-tuning. Dropout
-    is off. Returns facts for a manifest: optimiser steps, seconds, and the loss of every step (mean over the effective
-    batch, keyed by the step as text).
+    is off. Returns facts for a manifest: optimiser steps, how many parameters were trained, seconds, those of one pass
+    over the forget rows, and the loss of every step (mean over the effective batch, keyed by the step as text).
     """
     from datasets import Dataset
 
@@ -70,12 +70,16 @@ def unlearn(
         processing_class=tokenizer,
         callbacks=[Progress(report), *probes],
     )
+    trained = sum(weight.numel() for weight in trainer.model.parameters() if weight.requires_grad)
     optimiser_steps = run(trainer, folder)
     if adapters:
-        trainer.model.merge_and_unload().requires_grad_(True)  # in place: `model` is a plain model again
+        merge(trainer.model)  # `model` is a plain model again
+    seconds = time.perf_counter() - started - sum(probe.seconds for probe in probes)
     return {
         "optimiser_steps": optimiser_steps,
-        "unlearning_seconds": round(time.perf_counter() - started - sum(probe.seconds for probe in probes), 2),
+        "trainable_parameters": trained,
+        "unlearning_seconds": round(seconds, 2),
+        "seconds_per_epoch": round(seconds * len(sources.forget) / count, 2),
         # The trainer's own history: it survives an interruption, unlike anything a callback remembers.
         "losses": {str(entry["step"]): entry["loss"] for entry in trainer.state.log_history if "loss" in entry},
     }
