@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from unlearnkit.errors import KitError, nearest
 from unlearnkit.schema import Book, Divergences, Muse, Needs, Params, Table
 from unlearnkit.schema_closer_look import Continual, Fictitious, RealWorld
+from unlearnkit.schema_uld import LogitDifference
 
 # The parameters of every table.
 TABLES: dict[str, type[Table]] = {
@@ -25,6 +26,7 @@ TABLES: dict[str, type[Table]] = {
     "table7": Continual,
     "table7_ten": Continual,
     "table8": RealWorld,
+    "table9": LogitDifference,
 }
 
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from unlearnkit import checkpoints, runs, sampling
 from unlearnkit.checkpoints import start_model
-from unlearnkit.data import benchmarks, requests, tofu
+from unlearnkit.data import augment, benchmarks, requests, tofu
 from unlearnkit.data.prompts import prompt_format
 from unlearnkit.data.templates import templates
+from unlearnkit.methods import ASSISTED
 from unlearnkit.planned import Run
 from unlearnkit.sampling import Report
+from unlearnkit.schema_uld import FIELDS, SET
 from unlearnkit.terms import FROM_RETAIN, FROM_TEMPLATES
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ def _sources(spec: dict) -> "examples.Sources":
     """What the training may draw from: the sets that the method's parts need, and no others."""
     from unlearnkit.training import examples
 
+    if "augmentation" in spec:
+        return _augmented(spec)
     names, parts = tofu.splits(spec["forget_split"]) if "forget_split" in spec else None, spec["unlearn"]["parts"]
     found = examples.Sources(checkpoints.load_rows(spec, names.forget if names else spec["forget_set"]), [], [])
     if FROM_TEMPLATES.intersection(parts):
@@ -45,9 +49,26 @@ def _sources(spec: dict) -> "examples.Sources":
     return found
 
 
-def unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> dict:
-    """Unlearn, and measure on the way: a trajectory of the forget and retain sets, samples at named steps."""
-    from unlearnkit.training import examples, procedure
+def _augmented(spec: dict) -> "examples.Sources":
+    """What ULD's assistant is to remember, and to be uniform on."""
+    from unlearnkit.training import examples
+
+    names, how = tofu.splits(spec["forget_split"]), dict(spec["augmentation"])
+    source = how.pop("from")
+    file = None if source == FIELDS else source
+    if source == SET:
+        file = str(tofu.file(spec["data"]["source"], "augmentation", spec["data"]["revision"]))
+    forget = checkpoints.load_rows(spec, names.forget_perturbed if source == FIELDS else names.forget)
+    pool = retain_pool(spec, names.retain)
+    remembered, uniform = augment.augmented(forget, pool, seed=spec["seed"], file=file, **how)
+    return examples.Sources(remembered, [], uniform)
+
+
+def unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> tuple:
+    """(the unlearned model, facts). On the way it is measured: a trajectory of the forget and retain sets, samples at
+    named steps.
+    """
+    from unlearnkit.training import assistant, examples, procedure
     from unlearnkit.training.callbacks import Probe, untouched
 
     spec, unlearn = run.spec, run.spec["unlearn"]
@@ -80,18 +101,12 @@ def unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> dict:
     with untouched(model):
         probe(model, 0)
     probes = [Probe(probe, lambda step: step in sample_steps or bool(every and (step % every == 0 or step == steps)))]
-    facts = procedure.unlearn(
-        model,
-        tokenizer,
-        prompt_format(spec["prompt_format"]),
-        sources,
-        unlearn,
-        spec["seed"],
-        folder / "trainer",
-        lambda step, total: report("unlearning", step, total),
-        probes,
-        start_model(spec["reference"])[0] if "reference" in spec else None,
-    )
+    given = (model, tokenizer, prompt_format(spec["prompt_format"]), sources, unlearn, spec["seed"], folder / "trainer")
+    given += (lambda step, total: report("unlearning", step, total), probes)
+    if unlearn["method"] in ASSISTED:
+        model, facts = assistant.unlearn(*given)
+    else:
+        facts = procedure.unlearn(*given, start_model(spec["reference"])[0] if "reference" in spec else None)
     if points:
         trajectory = [
             {"step": int(step), "loss": facts["losses"].get(step), **points[step]} for step in sorted(points, key=int)
@@ -100,7 +115,7 @@ def unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> dict:
     if not sample_steps:
         runs.write_json(folder / "unlearning.json", facts)
         checkpoints.save(model, tokenizer, folder)
-    return facts
+    return model, facts
 
 
 def generic(model, tokenizer, spec: dict, folder: Path, report: Report) -> dict:
