@@ -2,7 +2,8 @@
 
 The assistant is the first layers of the model with its final norm and head (ULD, section 2.5 and 4.2). Its weights are
 the model's own in memory, frozen, while LoRA is trained beside them. Afterwards LoRA is merged into copies: an ordinary
-causal language model of fewer layers, which the combined model keeps, saves and loads beside the target.
+causal language model of fewer layers, which the combined model keeps, saves and loads beside the target. So ULD needs
+the memory of the assistant's layers, embeddings and head once more, Offset twice, for before and after.
 Source: ULD (arXiv 2406.08607); Offset Unlearning (arXiv 2404.11045), of which UCSB-NLP-Chang/ULD 858608c has a form of
 its own (offsetllm.py).
 """
@@ -22,6 +23,7 @@ from unlearnkit.training import procedure
 from unlearnkit.training.callbacks import Probe
 from unlearnkit.training.divergence import check_head
 from unlearnkit.training.examples import Sources
+from unlearnkit.training.lora import own
 
 
 def truncate(model, layers: int):
@@ -109,6 +111,8 @@ def unlearn(
             tuple(measuring(probe) for probe in probes),
             None if start is None else model,
         )
+    if start is not None:
+        own(start)  # no file can hold a tensor twice
     return combined(), facts | {"assistant_parameters": assistant.num_parameters()}
 
 

@@ -37,12 +37,16 @@ def lora_config(model, lora: dict):
     )
 
 
-def merge(model) -> None:
-    """Merge the adapters of peft's `model` into the weights of the plain model inside, in place; it is trainable again.
-
-    Frozen weights become its own first: an assistant's are its target's (training/assistant.py).
-    """
+def own(model) -> None:
+    """Copy frozen weights: they are the model's own then. An assistant's are its target's (training/assistant.py)."""
     for weight in model.parameters():
         if not weight.requires_grad:
             weight.data = weight.data.clone()
+
+
+def merge(model) -> None:
+    """Merge the adapters of peft's `model` into the plain model inside, in place; its weights are its own after that,
+    and all trainable.
+    """
+    own(model)
     model.merge_and_unload().requires_grad_(True)
