@@ -14,7 +14,6 @@ from unlearnkit.data.templates import templates
 from unlearnkit.methods import ASSISTED
 from unlearnkit.planned import Run
 from unlearnkit.sampling import Report
-from unlearnkit.schema_uld import FIELDS, SET
 from unlearnkit.terms import FROM_RETAIN, FROM_TEMPLATES
 
 if TYPE_CHECKING:
@@ -53,14 +52,11 @@ def _augmented(spec: dict) -> "examples.Sources":
     """What ULD's assistant is to remember, and to be uniform on."""
     from unlearnkit.training import examples
 
-    names, how = tofu.splits(spec["forget_split"]), dict(spec["augmentation"])
-    source = how.pop("from")
-    file = None if source == FIELDS else source
-    if source == SET:
-        file = str(tofu.file(spec["data"]["source"], "augmentation", spec["data"]["revision"]))
-    forget = checkpoints.load_rows(spec, names.forget_perturbed if source == FIELDS else names.forget)
-    pool = retain_pool(spec, names.retain)
-    remembered, uniform = augment.augmented(forget, pool, seed=spec["seed"], file=file, **how)
+    names, how, data = tofu.splits(spec["forget_split"]), dict(spec["augmentation"]), spec["data"]
+    forget, pool = checkpoints.load_rows(spec, how.pop("forget")), retain_pool(spec, names.retain)
+    if "set" in how:
+        how["file"] = str(tofu.file(data["source"], how.pop("set"), data["revision"]))
+    remembered, uniform = augment.augmented(forget, pool, seed=spec["seed"], **how)
     return examples.Sources(remembered, [], uniform)
 
 

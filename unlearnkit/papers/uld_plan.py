@@ -43,9 +43,7 @@ def _check(content: LogitDifference, where: str) -> None:
         for name, base_model in content.base_models.items():
             checks.check_base_model(f"base_models.{name}", base_model, checks.fingerprint_of(data))
             if base_model.retain_log:
-                raise KitError(
-                    f"base_models.{name}.retain_log: each split has a retain model of its own; set null"
-                )
+                raise KitError(f"base_models.{name}.retain_log: each split has a retain model of its own; set null")
         checks.check_paper_setting_alone(content)
         checks.check_rows(content, checks.REFERENCE_ROWS, NEEDED, methods.ASSISTED)
         check_splits(content)
@@ -67,8 +65,10 @@ def _check_assistant(content: LogitDifference) -> None:
         if how.layers > depth:
             raise KitError(f"assistant.layers: {how.layers}, and {name} has {depth}")
     if how.augmentation == SET:
+        if tofu.folder(content.data.source) is None:
+            raise KitError("assistant.augmentation: no set of the hub's; give 'fields' or a file of your own")
         with at("assistant.augmentation"):
-            tofu.file(content.data.source, "augmentation", content.data.revision)
+            tofu.file(content.data.source, "augmentation")
     elif how.augmentation != FIELDS:
         with at("assistant.augmentation"):
             augment.read(how.augmentation)
@@ -86,7 +86,7 @@ def _row(plan: Plan, models: Models, row: AssistedRow, forget_split: str) -> Row
     if training:
         examples = plan.data.size(tofu.splits(forget_split).forget)
         if row.method == "uld":
-            changes = _augmentation(plan, row)
+            changes = _augmentation(plan, row, forget_split)
             examples *= 1 + changes["augmentation"]["paraphrases"]
         batch = training["batch_size"] * training["gradient_accumulation_steps"]
         training = training | {"trajectory_every": math.ceil(examples / batch)}  # an epoch
@@ -104,16 +104,16 @@ def _row(plan: Plan, models: Models, row: AssistedRow, forget_split: str) -> Row
     return dataclasses.replace(line, draws=tuple(draws))
 
 
-def _augmentation(plan: Plan, row: AssistedRow) -> dict:
+def _augmentation(plan: Plan, row: AssistedRow, forget_split: str) -> dict:
     """What ULD's assistant learns besides the forget and retain set, for a row's spec."""
-    content = plan.params.assistant
+    content, names = plan.params.assistant, tofu.splits(forget_split)
     if not row.augmented:
-        return {"augmentation": {"from": FIELDS, "paraphrases": 0, "wrong_answers": 0}}
-    source = content.augmentation
-    spec = {"from": source, "paraphrases": content.paraphrases, "wrong_answers": content.wrong_answers}
-    found: dict = {"augmentation": spec}
-    if source == SET:
-        found["augmentation_fingerprint"] = plan.data.fingerprint("augmentation")
-    elif source != FIELDS:
-        found["augmentation_fingerprint"] = hashlib.sha256(paths.inside(source).read_bytes()).hexdigest()[:16]
-    return found
+        return {"augmentation": {"forget": names.forget, "paraphrases": 0, "wrong_answers": 0}}
+    spec = {"forget": names.forget, "paraphrases": content.paraphrases, "wrong_answers": content.wrong_answers}
+    if content.augmentation == FIELDS:
+        return {"augmentation": spec | {"forget": names.forget_perturbed}}
+    if content.augmentation == SET:
+        fingerprint = plan.data.fingerprint("augmentation")
+        return {"augmentation": spec | {"set": "augmentation"}, "augmentation_fingerprint": fingerprint}
+    fingerprint = hashlib.sha256(paths.inside(content.augmentation).read_bytes()).hexdigest()[:16]
+    return {"augmentation": spec | {"file": content.augmentation}, "augmentation_fingerprint": fingerprint}
