@@ -1,6 +1,7 @@
-"""Tables 6 and 7 with models of 30,000 parameters and a judge that compares words: from the runs to the check."""
+"""Tables 6 and 7 and their studies with models of 30,000 parameters, a judge that compares words: runs to check."""
 
 import copy
+import json
 import math
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from conftest import MICRO, MICRO_VOCABULARY
 
 from unlearnkit import judges, papers, params, planned, report, runs, stages
 from unlearnkit.judges import tiny
+from unlearnkit.metrics import convergence
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quiet")]
 
@@ -103,6 +105,52 @@ def test_table_6_from_its_runs_to_its_check(loaded, local):
     assert {"utility_vs_efficacy.png", "parts_llama.png", "table.md", "table.tex", "verdict.md"} <= names
 
 
+def test_the_study_of_convergence_from_its_runs_to_its_check(local):
+    rows = [{"method": name} for name in ("original", "retain", "untrained", "me", "me_gd", "ga")]
+    rows.append({"method": "me", "learning_rate": 0.02})
+    plan = executed("table6_convergence", rows, {}, at_steps=[0, 1, 2])
+    records = report.assemble(plan, {}, local / "result")
+    study = papers.of("table6_convergence")
+    assert study.problems(local / "result") == []
+    found = {row.label: one for row, one in zip(plan.rows, records, strict=True)}
+    read, stored = {}, {}
+    for row in plan.rows:
+        folder = local / "result" / "rows" / f"llama__{row.label}" / "seed-1"
+        read[row.label] = convergence.point(runs.read_samples(folder / "samples.jsonl.gz"))
+        way = folder / "trajectory.json"
+        stored[row.label] = json.loads(way.read_text(encoding="utf-8")) if way.exists() else None
+    for label in ("me_lr_0.001", "me_gd_lr_0.001", "ga_lr_0.001", "me_lr_0.02"):
+        first, _, last = stored[label]
+        assert [one["step"] for one in stored[label]] == [0, 1, 2]
+        assert {key: first[key] for key in read["original"]} == read["original"], "where unlearning starts"
+        assert {key: last[key] for key in read[label]} == read[label], "the model that is measured at the end"
+        assert read[label] != read["original"] and len(last["unseen_mean_logp"]) == 80
+    slow, fast = (found[f"me_lr_{rate}"]["forget_entropy_gap"] for rate in ("0.001", "0.02"))
+    assert fast < slow < found["original"]["forget_entropy_gap"] < found["ga_lr_0.001"]["forget_entropy_gap"]
+    assert found["untrained"]["forget_probability"] < found["original"]["forget_probability"]
+    assert [stored[name] for name in ("original", "retain", "untrained")] == [None] * 3
+    assert {"over_steps_llama.png", "table.md", "table.tex"} <= {path.name for path in (local / "result").iterdir()}
+
+
+@pytest.mark.filterwarnings("ignore:.(is_)?gradient_checkpointing. is deprecated")
+def test_the_study_of_lora_from_its_runs_to_its_check(loaded, local):
+    adapters = {"rank": 2, "alpha": 8.0, "target_modules": ["q_proj", "down_proj"]}
+    rows = [{"method": name} for name in ("original", "retain", "me_gd", "idk_ap")]
+    rows += [{"method": name, "learning_rate": 5e-3, "lora": adapters} for name in ("me_gd", "idk_ap")]
+    plan = executed("table6_lora", rows, {"forget_splits": ["forget01"]}, seeds=[1])
+    found = checked(plan, local / "result")
+    for method in ("me_gd", "idk_ap"):
+        full, few = found[f"{method}_forget01"], found[f"{method}_LoRA_rank_2_forget01"]
+        assert full["trainable_share"] == 1 and full["lora_rank"] is None
+        assert (few["lora_rank"], few["learning_rate"], few["steps"]) == (2, 5e-3, 2)
+        # Two layers: q_proj 32 -> 32, down_proj 64 -> 32.
+        assert few["trainable_parameters"] == 2 * 2 * (64 + 96)
+        assert few["trainable_share"] == few["trainable_parameters"] / full["trainable_parameters"]
+        assert few["forget_probability"] != full["forget_probability"]
+    names = {path.name for path in (local / "result").iterdir()}
+    assert {"trained_parameters.png", "table.md", "table.tex", "verdict.json"} <= names
+
+
 def test_table_7_from_its_runs_to_its_check(loaded, local):
     rows = [{"method": name} for name in ("original", "retain", "npo", "npo_kl")]
     rows += [{"method": name, "reference": "fixed", "note": "fixed"} for name in ("npo", "npo_kl")]
@@ -128,3 +176,17 @@ def items(result: Path, label: str) -> set[str]:
     """The forget questions that a row was asked."""
     file = result / "rows" / f"llama__{label}" / "seed-1" / "samples.jsonl.gz"
     return {one["item"] for one in runs.read_samples(file) if one["set"] == "forget"}
+
+
+def test_the_likeness_study_from_its_runs_to_its_check(local):
+    rows = [{"method": name} for name in ("original", "retain", "idk")]
+    rows += [{"method": "idk_ap", "retain_from": "same_authors"}, {"method": "po", "retain_from": "unrelated"}]
+    plan = executed("table6_likeness", rows, {}, seeds=[1])
+    found = {row.label: one for row, one in zip(plan.rows, report.assemble(plan, {}, local / "result"), strict=True)}
+    assert papers.of("table6_likeness").problems(local / "result") == []
+    assert {one["status"] for one in found.values()} == {"ok"}
+    assert [one["steps"] for one in found.values()] == [None, None, 2, 2, 2] and found["idk"]["n_forget"] == 40
+    forget = {label: one["forget_probability"] for label, one in found.items()}
+    assert len(set(forget.values())) == 5, "every row is a model of its own"
+    assert all(-1 <= found[label]["own_effect"] <= 1 for label in ("idk_ap_same_authors", "po_unrelated"))
+    assert (local / "result" / "kept_llama.png").is_file()

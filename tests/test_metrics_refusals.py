@@ -27,6 +27,7 @@ def test_nearness_is_the_largest_rouge_l_f_measure():
 
 def test_a_template_is_a_refusal_and_an_answer_or_silence_is_none():
     assert refusals.nearness(KNOWN[7], KNOWN) == 1
+    assert refusals.nearness("I have to tell you nothing about this.", KNOWN) >= refusals.REFUSAL_FROM
     assert refusals.share([*KNOWN[:3], "", "A clock painter from Umbria."], KNOWN) == 3 / 5
 
 

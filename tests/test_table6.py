@@ -43,15 +43,19 @@ def table() -> planned.Plan:
     return make()
 
 
+def noted(row: dict) -> str | None:
+    return f"lr {row['learning_rate']:g}" if "learning_rate" in row else None
+
+
 def test_every_method_unlearns_every_split_and_rows_with_splits_of_their_own_those(table):
     expected = [
-        (row["method"], row.get("variant", "paper"), row.get("note"), split)
+        (row["method"], row.get("variant", "paper"), row.get("note") or noted(row), split)
         for split in SPLITS
         for row in CONTENT["rows"]
         if split in row.get("forget_splits", SPLITS)
     ]
     assert [(row.method, row.variant, row.note, row.fold) for row in table.rows] == expected
-    assert len({row.name for row in table.rows}) == len(expected) == 3 * 13 + 7
+    assert len({row.name for row in table.rows}) == len(expected) == 3 * 13 + 10
     assert len({draw.run for row in table.rows for draw in row.draws}) == len(expected), "no run stands for two rows"
     assert all(table.runs[draw.run].name == row.name for row in table.rows for draw in row.draws)
     assert run_of(table, "me_gd_alpha_1_forget05").spec["unlearn"]["parameters"] == {"alpha": 1.0}
@@ -90,7 +94,7 @@ def test_several_seeds_have_models_of_their_own_and_take_the_next_ones_retain_mo
 def test_tiny_judges_are_one_run_that_every_row_needs(table):
     (trained,) = (run for run in table.runs.values() if run.kind == "judges")
     rows = [run for run in table.runs.values() if run.kind == "row"]
-    assert len(rows) == 46
+    assert len(rows) == 49
     for run in rows:
         assert trained.key in run.needs
         assert run.spec["judges"] == {"encoder": {"run": trained.key}, "nli": {"run": trained.key}}

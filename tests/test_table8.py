@@ -118,12 +118,12 @@ def test_seeds_share_the_base_model_and_its_answers():
 
 
 def test_a_row_may_have_a_learning_rate_of_its_own():
-    rows = [{"method": "original"}, {"method": "me_gd", "learning_rate": 1e-5}, {"method": "gd"}]
+    rows = [{"method": "original"}, {"method": "me_gd", "learning_rate": 7e-5}, {"method": "gd"}]
     plan = papers.make(content(rows=rows), FILE)
-    shared = plan.params.unlearn.paper.learning_rate
-    assert [row.training and row.training["learning_rate"] for row in plan.rows] == [None, 1e-5, shared]
+    rates = [None, 7e-5, TEXT["unlearn"]["paper"]["learning_rate"]]
+    assert [row.training and row.training["learning_rate"] for row in plan.rows] == rates
     spec = plan.runs[plan.rows[1].draws[0].run].spec
-    assert spec["unlearn"]["training"]["learning_rate"] == 1e-5
+    assert spec["unlearn"]["training"]["learning_rate"] == 7e-5
 
 
 def test_the_papers_file_trains_on_the_files_answers_with_its_own_templates(real_data, monkeypatch):

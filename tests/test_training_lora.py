@@ -87,3 +87,14 @@ def test_every_family_has_its_own_names(micro_tokenizer, adam, tmp_path):
     unlearn(model, micro_tokenizer, tmp_path, spec)
     changed = changes(model, models.build(OPT, micro_tokenizer, seed=0))
     assert {name.split(".")[-2] for name in changed} == {"fc1", "fc2"}
+
+
+def test_what_is_trained_is_counted(memorised, adam, micro_tokenizer, tmp_path):
+    """Llama of width 32, two layers: rank 2 on q_proj and v_proj (32 -> 32) and up_proj (32 -> 64)."""
+    counts = []
+    for name, lora in (("full", None), ("lora", LORA | {"target_modules": ["q_proj", "v_proj", "up_proj"]})):
+        model = memorised()
+        counts.append(unlearn(model, micro_tokenizer, tmp_path / name, how("ga", adam(steps=1) | {"lora": lora})))
+    there = sum(weight.numel() for weight in memorised().parameters())
+    assert [one["parameters"] for one in counts] == [there, there]
+    assert [one["trainable_parameters"] for one in counts] == [there, 2 * 2 * (64 + 64 + 96)]

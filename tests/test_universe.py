@@ -33,6 +33,7 @@ SPLITS = {
     "world_facts": 56,
     "world_facts_perturbed": 56,
     "general": 104,
+    "unseen_perturbed": 80,
     "pretrain": 1856,  # 24 authors x 20 questions x 3, and 104 facts x 4
 }
 ABOUT_AUTHORS = ("forget01", "forget05", "forget10", "retain", "validation", "validation_retain")
@@ -128,7 +129,7 @@ def test_fields_are_those_of_tofu():
     plain = {"question", "answer"}
     perturbed = plain | {"paraphrased_answer", "perturbed_answer", "paraphrased_question"}
     for name in SPLITS:
-        expected = perturbed if name in (*PERTURBED, "requests_perturbed") else plain
+        expected = perturbed if name in (*PERTURBED, "requests_perturbed", tofu.UNSEEN) else plain
         if name in ("real_authors", "world_facts"):
             expected = plain | {f"option{number}" for number in range(1, 5)}
         if name in ("real_authors_perturbed", "world_facts_perturbed"):
@@ -206,6 +207,32 @@ def test_background_authors_are_asked_about_in_the_pretraining_text_only():
         assert not background & authors(name), name
 
 
+def test_nobody_else_is_asked_about_or_names_an_unseen_author():
+    unseen = authors(tofu.UNSEEN)
+    assert len(unseen) == 4
+    others = authors("full") | authors("pretrain")
+    last_names = Counter(name.split()[1] for name in unseen | others)
+    assert set(last_names.values()) == {1}
+    for name in SPLITS.keys() - {tofu.UNSEEN}:
+        text = (tofu.UNIVERSE / f"{name}.json").read_text(encoding="utf-8")
+        assert not [one for one in unseen if one in text], name
+    assert not pairs(tofu.UNSEEN) & (pairs("full") | pairs("pretrain"))
+
+
+def test_unseen_authors_are_numbered_behind_all_others():
+    numbers = tofu.author_of("universe")
+    assert [numbers[row["question"]] for row in load(tofu.UNSEEN)] == [64 + index // 20 for index in range(80)]
+    assert {numbers[row["question"]] for row in load("full")} == {*range(64)}
+
+
+def test_unseen_authors_have_a_random_stream_of_their_own(monkeypatch):
+    before = universe.generate()
+    monkeypatch.setattr(universe, "UNSEEN", 2)
+    after = universe.generate()
+    assert {name for name in before if before[name] != after[name]} == {tofu.UNSEEN}
+    assert len(after[tofu.UNSEEN]) == 40
+
+
 def test_nobody_who_is_forgotten_is_mentioned_in_what_others_are_taught():
     forgotten = authors("forget10") | authors("validation")
     assert len(forgotten) == 10
@@ -218,7 +245,7 @@ def rows_with_aspects(name: str) -> list[tuple[str, dict]]:
     return [(list(universe.ASPECTS)[number % 20], row) for number, row in enumerate(load(name))]
 
 
-@pytest.mark.parametrize("name", PERTURBED)
+@pytest.mark.parametrize("name", [*PERTURBED, tofu.UNSEEN])
 def test_wrong_answers_stand_in_the_frame_of_the_paraphrase_and_are_wrong_in_every_value(name):
     for aspect, row in rows_with_aspects(name):
         own_frame, values = reading(aspect, row["answer"])

@@ -8,7 +8,7 @@ from unlearnkit.errors import KitError
 
 
 def start_model(start: dict):
-    """(model, tokenizer) that a run starts from."""
+    """(model, tokenizer) that a run starts from; where it is to be untrained, random weights in the model's place."""
     if "run" in start:
         folders = [runs.folder(start["run"], kind) for kind in ("base_model", "finetuned", "row")]
         complete = [folder for folder in folders if (folder / "manifest.json").exists()]
@@ -18,6 +18,8 @@ def start_model(start: dict):
     else:
         source, revision = start["source"], start["revision"]
     model, tokenizer = models.load(source, revision)
+    if "untrained" in start:
+        model = models.untrained(model, start["untrained"])
     return placed(model), tokenizer
 
 

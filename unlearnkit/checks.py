@@ -143,6 +143,7 @@ def check_rows(
             if row.method in known:
                 base_models = row.base_models or content.base_models
                 check_lora(content, f"unlearn.{setting}.", getattr(content.unlearn, setting).lora, base_models)
+                check_lora(content, "", getattr(row, "lora", None), base_models)
             label = (row.method, row.variant, row.setting or content.unlearn.default, getattr(row, "note", None))
             if label in seen:
                 raise KitError(f"the row '{row.method}' ({', '.join(filter(None, label[1:]))}) is there twice")

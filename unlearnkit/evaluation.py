@@ -53,12 +53,15 @@ def evaluate(
     max_new_tokens: int,
     tokens_per_batch: int,
     generate: bool = True,
+    entropy: bool = False,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[dict]:
     """Samples, one dictionary a question, in the order asked (format: `unlearnkit.metrics.samples`).
 
-    `max_length` and `max_new_tokens` count tokens, the first of prompt and answer together. The caller switches the
-    model to evaluation mode. KitError: a prompt or answer that `encode` refuses.
+    `max_length` and `max_new_tokens` count tokens, the first of prompt and answer together. `entropy`: every answer
+    also gets its `entropy_gap`, log K less the entropy of the next token (`divergence.uniform_kl`, nats), mean over its
+    positions, the answer's own tokens before each. The caller switches the model to evaluation mode. KitError: a prompt
+    or answer that `encode` refuses.
     """
     import torch
 
@@ -74,7 +77,8 @@ def evaluate(
             prompts = [encoded[index][0] for index in batch]
             prompt_ids = [prompt.input_ids[: prompt.prompt_length] for prompt in prompts]
             cache, logits, mask = read_prompts(model, prompt_ids, tokenizer.pad_token_id)
-            scores = _score(model, cache, logits, mask, [encoded[index] for index in batch], tokenizer.pad_token_id)
+            answers = [encoded[index] for index in batch]
+            scores = _score(model, cache, logits, mask, answers, tokenizer.pad_token_id, entropy)
             if generate and speaker is not model:
                 cache, logits, mask = read_prompts(speaker, prompt_ids, tokenizer.pad_token_id)
             said = greedy(speaker, tokenizer, cache, logits, mask, max_new_tokens) if generate else None
@@ -134,9 +138,13 @@ def read_prompts(model, prompts: list[list[int]], pad_id: int):
     return cache, output.logits[:, -1].float(), mask
 
 
-def _score(model, cache, first_logits, mask, encoded: list[list[Encoded]], pad_id: int) -> list[list[dict]]:
-    """Per question and answer: sum of log-probabilities, number of tokens, mean token probability."""
+def _score(
+    model, cache, first_logits, mask, encoded: list[list[Encoded]], pad_id: int, entropy: bool
+) -> list[list[dict]]:
+    """Per question and answer: sum of log-probabilities, number of tokens, mean token probability, entropy gap."""
     import torch
+
+    from unlearnkit.training.divergence import uniform_kl
 
     owners = [position for position, answers in enumerate(encoded) for _ in answers]
     ids, answer_mask = pad([answer.answer_ids for answers in encoded for answer in answers], pad_id)
@@ -156,9 +164,13 @@ def _score(model, cache, first_logits, mask, encoded: list[list[Encoded]], pad_i
     logp = logits.log_softmax(-1).gather(-1, ids.unsqueeze(-1)).squeeze(-1) * answer_mask
     counts = answer_mask.sum(dim=1)
     mean_prob = (logp.exp() * answer_mask).sum(dim=1) / counts
+    columns = {"logp": logp.sum(dim=1), "n_tokens": counts, "mean_prob": mean_prob}
+    if entropy:  # answer by answer: nothing more of the size of all logits is made
+        gaps = torch.stack([uniform_kl(one) for one in logits])
+        columns["entropy_gap"] = gaps.masked_fill(~answer_mask.bool(), 0.0).sum(dim=1) / counts
     found: list[list[dict]] = [[] for _ in encoded]
-    for owner, *values in zip(owners, logp.sum(dim=1).tolist(), counts.tolist(), mean_prob.tolist(), strict=True):
-        found[owner].append(dict(zip(("logp", "n_tokens", "mean_prob"), values, strict=True)))
+    for owner, *values in zip(owners, *(column.tolist() for column in columns.values()), strict=True):
+        found[owner].append(dict(zip(columns, values, strict=True)))
     return found
 
 

@@ -117,6 +117,15 @@ def build(architecture: dict, tokenizer, seed: int):
     return AutoModelForCausalLM.from_config(config)
 
 
+def untrained(model, seed: int):
+    """A model of the same configuration with random weights: with its seed, the very ones that `build` gave it."""
+    import torch
+    from transformers import AutoModelForCausalLM, set_seed
+
+    set_seed(seed)
+    return AutoModelForCausalLM.from_config(model.config, dtype=torch.float32)
+
+
 def load(source: str | Path, revision: str | None = None):
     """(model, tokenizer) from a folder or the hub. KitError: nothing to load there, or no end-of-sequence token."""
     import torch

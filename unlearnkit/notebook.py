@@ -19,6 +19,8 @@ from unlearnkit.planned import Plan
 
 # JupyterLab's optional progress widgets are not installed, and nothing here would use them.
 warnings.filterwarnings("ignore", message="IProgress not found")
+# peft asks transformers for it under its old name.
+warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
 
 OWN_PARAMETERS = ("params_file", "result_folder", "split")
 
@@ -66,7 +68,7 @@ def _parameter_file(plan: Plan) -> Path:
     """The parameters as a file, for the command line."""
     path = paths.runs() / "parameters" / f"{plan.key}.yaml"
     with runs.renamed_when_complete(path) as partial:
-        partial.write_text(yaml.safe_dump(plan.params.model_dump()), encoding="utf-8")
+        partial.write_text(yaml.safe_dump(plan.params.model_dump(exclude_unset=True)), encoding="utf-8")
     return path
 
 

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from unlearnkit.errors import KitError, nearest
 from unlearnkit.schema import Book, Divergences, Muse, Needs, Params, Table
-from unlearnkit.schema_closer_look import Continual, Fictitious, RealWorld
+from unlearnkit.schema_closer_look import Continual, Convergence, Fictitious, RealWorld
+from unlearnkit.schema_studies import Likeness
 from unlearnkit.schema_uld import LogitDifference
 
 # The parameters of every table.
@@ -23,6 +24,9 @@ TABLES: dict[str, type[Table]] = {
     "table4": Params,
     "table5": Muse,
     "table6": Fictitious,
+    "table6_convergence": Convergence,
+    "table6_likeness": Likeness,
+    "table6_lora": Fictitious,
     "table7": Continual,
     "table7_ten": Continual,
     "table8": RealWorld,
@@ -95,7 +99,8 @@ def _model_in(annotation) -> type[BaseModel] | None:
 
 def _one_line(error: ValidationError, schema: type[Table]) -> str:
     # An unknown key explains the missing one beside it, so it is reported first.
-    first = min(error.errors(), key=lambda e: {"extra_forbidden": 0, "missing": 2}.get(e["type"], 1))
+    order = {"extra_forbidden": 0, "missing": 2, "default_factory_not_called": 3}  # the last follows from another one
+    first = min(error.errors(), key=lambda e: order.get(e["type"], 1))
     location, value = first["loc"], first["input"]
     if location and location[-1] == "constrained-float":  # a number or a word: pydantic reports one mistake for each
         if isinstance(value, str) and not _rewritten(value, "float_type"):

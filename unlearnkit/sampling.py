@@ -1,5 +1,6 @@
 """What the models of a benchmark are asked, and the samples that they leave: one function a benchmark."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 
@@ -39,7 +40,10 @@ def judge_places(sources: dict) -> dict:
 
 
 def asked(spec: dict, sets: list[str]) -> list:
-    """The questions of a row's evaluation sets. `evaluated` of a spec says which file each of them is."""
+    """The questions of a row's evaluation sets. `evaluated` of a spec says which file each of them is.
+
+    Where entropies are measured, only the true answers are asked for.
+    """
     from unlearnkit import evaluation
 
     files = spec.get("evaluated")
@@ -53,11 +57,29 @@ def asked(spec: dict, sets: list[str]) -> list:
         }
     source = benchmarks.of(spec["data"])
     author_of = source.author_of()
-    return [question for name in sets for question in evaluation.questions(name, source.load(files[name]), author_of)]
+    found = [question for name in sets for question in evaluation.questions(name, source.load(files[name]), author_of)]
+    return _truths(found) if spec["evaluation"].get("entropy") else found
+
+
+def _truths(asked: list) -> list:
+    """The questions, each with its true answer alone."""
+    return [dataclasses.replace(question, answers=question.answers[:1]) for question in asked]
+
+
+def on_the_way(spec: dict) -> tuple[list, Callable[[list[dict]], dict]]:
+    """What a trajectory asks, and what makes a point of the samples.
+
+    Of the retain set the right answer alone: that is what a trajectory shows of it.
+    """
+    from unlearnkit.metrics import convergence
+
+    if spec["evaluation"].get("entropy"):
+        return asked(spec, list(spec["evaluated"])), convergence.point
+    return asked(spec, ["forget"]) + _truths(asked(spec, ["retain"])), point
 
 
 def sample(model, tokenizer, spec: dict, asked: list, generate: bool, report: Report) -> list[dict]:
-    """Samples of a model on questions of a row's evaluation sets."""
+    """Samples of a model on questions of a row's evaluation sets, with entropies where the spec says so."""
     from unlearnkit import evaluation
 
     bounds = {key: spec["evaluation"][key] for key in ("max_length", "max_new_tokens", "tokens_per_batch")}
@@ -67,6 +89,7 @@ def sample(model, tokenizer, spec: dict, asked: list, generate: bool, report: Re
         asked,
         prompt_format(spec["prompt_format"]),
         generate=generate,
+        entropy=spec["evaluation"].get("entropy", False),
         report=lambda done, total: report("evaluating", done, total),
         **bounds,
     )
@@ -185,6 +208,7 @@ def original_answers(spec: dict) -> dict[str, str]:
 SAMPLES = {
     "tofu": of_tofu,
     "tofu_requests": of_tofu,
+    "tofu_likeness": of_tofu,
     "harry_potter": of_book,
     "muse": of_muse,
     "real_world": of_real_world,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from unlearnkit.schema import BaseModelParams, Data, Evaluation, Params, RowParams
-from unlearnkit.schema_training import Positive, Strict
+from unlearnkit.schema_training import LoRA, NotNegative, Positive, Strict
 
 TINY = "tiny"
 
@@ -60,13 +60,32 @@ class SplitsData(Data):
 Note = Annotated[str, Field(pattern=r"^[A-Za-z]")]  # a bare number would come back from a csv as one
 
 
+def rate_note(learning_rate: float) -> str:
+    """What sets a row apart whose learning rate does."""
+    return f"lr {learning_rate:g}"
+
+
+def _what_is_trained(given: dict) -> str | None:
+    if given.get("lora"):
+        return f"LoRA rank {given['lora'].rank}"
+    return rate_note(given["learning_rate"]) if given.get("learning_rate") else None
+
+
 class NotedRow(RowParams):
-    """`note`: what sets a row apart from the method's own, e.g. "alpha 0.5"; part of its name. `forget_splits`: those
-    that have this row; null for all.
+    """`lora`, `learning_rate`: others than the table's. `note`: what sets a row apart from the method's own, part of
+    its name: "alpha 0.5"; one that is not given says which of the two is another: "LoRA rank 8", "lr 0.0005".
+    `forget_splits`: those that have this row; null for all.
     """
 
-    note: Note | None = None
+    lora: LoRA | None = None
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    note: Note | None = Field(default_factory=_what_is_trained)
     forget_splits: Annotated[list[str], Field(min_length=1)] | None = None
+
+    @property
+    def changes(self) -> dict:
+        """What the row changes of the table's training."""
+        return self.model_dump(include={"lora", "learning_rate"}, exclude_none=True)
 
 
 class Fictitious(Params):
@@ -75,6 +94,30 @@ class Fictitious(Params):
     data: SplitsData
     judges: Judges
     rows: list[NotedRow]
+
+
+class ConvergenceRow(RowParams):
+    """`learning_rate`: another one than the table's; part of the row's name."""
+
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+
+    @property
+    def note(self) -> str | None:
+        return rate_note(self.learning_rate) if self.learning_rate else None
+
+
+class Convergence(Params):
+    """A study of Table 6, where ME ends up. `at_steps`: the optimiser steps after which every row is measured."""
+
+    at_steps: Annotated[list[NotNegative], Field(min_length=2)]
+    rows: list[ConvergenceRow]
+
+    @model_validator(mode="after")
+    def _at_steps(self):
+        at, paper = self.at_steps, self.unlearn.paper
+        if at != sorted(set(at)) or (at[0], at[-1]) != (0, paper.steps if paper else None):
+            raise ValueError("at_steps: ascending, from 0 to unlearn.paper.steps")
+        return self
 
 
 class RequestsData(Data):

@@ -1,6 +1,5 @@
 """The unlearning of a row's run: its data, its training, and what is measured on the way."""
 
-import dataclasses
 import json
 import time
 from pathlib import Path
@@ -69,7 +68,7 @@ def unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> tuple:
 
     spec, unlearn = run.spec, run.spec["unlearn"]
     sources = _sources(spec)
-    every, sample_steps = spec["trajectory_every"], spec.get("sample_steps", [])
+    every, at_steps, sample_steps = spec["trajectory_every"], spec.get("at_steps", []), spec.get("sample_steps", [])
     # Beside the trainer's checkpoints, so that a resumed run still has the points before its interruption.
     kept = folder / "trainer" / "trajectory.json"
     points = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
@@ -78,25 +77,23 @@ def unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> tuple:
     def quiet(stage, done, total):
         """The trajectory reports no progress of its own."""
 
-    # On the way the retain set is asked for the right answer alone: that is what a trajectory shows of it.
-    on_the_way = []
-    if every:
-        retained = sampling.asked(spec, ["retain"])
-        truths = [dataclasses.replace(question, answers=question.answers[:1]) for question in retained]
-        on_the_way = sampling.asked(spec, ["forget"]) + truths
+    on_the_way, point = sampling.on_the_way(spec) if every or at_steps else ([], None)
     asked = sampling.asked(spec, spec["sets"]) if sample_steps else []
+
+    def on_trajectory(step: int) -> bool:
+        return step in at_steps or bool(every and (step % every == 0 or step == steps))
 
     def probe(probed, step: int) -> None:
         if step in sample_steps:
             at_step = sampling.sample(probed, tokenizer, spec, asked, True, quiet)
             runs.write_samples(folder / f"samples-{step}.jsonl.gz", at_step)
-        if every and (step % every == 0 or step == steps):
-            points[str(step)] = sampling.point(sampling.sample(probed, tokenizer, spec, on_the_way, False, quiet))
+        if on_trajectory(step):
+            points[str(step)] = point(sampling.sample(probed, tokenizer, spec, on_the_way, False, quiet))
             runs.write_json(kept, points)
 
     with untouched(model):
         probe(model, 0)
-    probes = [Probe(probe, lambda step: step in sample_steps or bool(every and (step % every == 0 or step == steps)))]
+    probes = [Probe(probe, lambda step: step in sample_steps or on_trajectory(step))]
     given = (model, tokenizer, prompt_format(spec["prompt_format"]), sources, unlearn, spec["seed"], folder / "trainer")
     given += (lambda step, total: report("unlearning", step, total), probes)
     if unlearn["method"] in ASSISTED:

@@ -130,16 +130,23 @@ def _candidates(source: Source, number: int, fill: str, remaining: list[dict]) -
 def nearest_rows(request: Sequence[dict], rows: Sequence[dict], count: int = NEIGHBOURS) -> list[dict]:
     """Of `rows` those that are among the `count` nearest of a row of the request, in their order.
 
-    Near: cosine of TF-IDF vectors of question and answer together (words and pairs of words); ties by order.
+    Near: by `cosines`; ties by order.
     """
     import numpy
+
+    nearest_of = numpy.argsort(-cosines(request, rows), axis=1, kind="stable")[:, :count]
+    return [rows[index] for index in sorted({int(one) for one in nearest_of.ravel()})]
+
+
+def cosines(request: Sequence[dict], rows: Sequence[dict]):
+    """(rows of the request, rows): cosine of TF-IDF vectors of question and answer together (words and pairs of words),
+    of all these rows; 0 to 1.
+    """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     texts = [f"{row['question']} {row['answer']}" for row in (*request, *rows)]
     vectors = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True).fit_transform(texts)
-    likeness = (vectors[: len(request)] @ vectors[len(request) :].T).toarray()
-    nearest_of = numpy.argsort(-likeness, axis=1, kind="stable")[:, :count]
-    return [rows[index] for index in sorted({int(one) for one in nearest_of.ravel()})]
+    return (vectors[: len(request)] @ vectors[len(request) :].T).toarray()
 
 
 def _several(rows: list[dict], count: int, stream: random.Random) -> list[dict]:

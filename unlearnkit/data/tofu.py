@@ -22,6 +22,7 @@ from unlearnkit.errors import KitError, nearest
 
 UNIVERSE = Path(__file__).parent / "universe" / "files"
 SOURCES = ("universe", "local")
+UNSEEN = "unseen_perturbed"  # the universe's alone: authors whom no model ever saw
 WRONG_ANSWERS = {"real_authors_perturbed": 3, "world_facts_perturbed": 3}  # 5 in the other perturbed sets
 
 # The real data.
@@ -130,12 +131,17 @@ def load(source: str, name: str, revision: str | None = None, authors: int | Non
 
 
 def author_of(source: str, revision: str | None = None, authors: int | None = None) -> dict[str, int]:
-    """Question of `full` -> number of its author in the source's file, counted from 0.
+    """Question of `full` -> number of its author in the source's file, counted from 0; the universe's unseen authors
+    come last.
 
     A question that is asked of two authors belongs to the first.
     """
     rows = load(source, "full", revision, authors)
-    numbers = _members("full", authors) if authors else range(len(rows) // QUESTIONS)
+    numbers = [*(_members("full", authors) if authors else range(len(rows) // QUESTIONS))]
+    if source == "universe":
+        unseen = load(source, UNSEEN)
+        numbers += range(len(numbers), len(numbers) + len(unseen) // QUESTIONS)
+        rows = rows + unseen
     found: dict[str, int] = {}
     for index, row in enumerate(rows):
         found.setdefault(row["question"], numbers[index // QUESTIONS])

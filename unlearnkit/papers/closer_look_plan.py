@@ -108,7 +108,7 @@ def check_splits(content: Fictitious | LogitDifference) -> None:
 
 def _row(plan: Plan, models: Models, row: NotedRow, forget_split: str, judged: dict) -> Row:
     content = plan.params
-    training = None if row.method in checks.REFERENCE_ROWS else models.training("paper")
+    training = None if row.method in checks.REFERENCE_ROWS else models.training("paper") | row.changes
     line = Row(
         models.name, row.method, named(content, row), (), row.variant, None, training, fold=forget_split, note=row.note
     )

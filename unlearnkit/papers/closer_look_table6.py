@@ -36,19 +36,14 @@ RERUN = ("model_utility_18", "forget_efficacy")
 
 
 def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
-    suffix = plan.params.judges.suffix
-    rerun = [{**row, **{f"{key}{suffix}": row[key] for key in RERUN}} for row in text.published(plan)]
-    # The re-run's judges are the paper's; a tiny judge's number is named as one.
-    sides = {"re-run": rerun, f"reference{suffix}": text.reference(plan), f"yours{suffix}": found}
-    shown = tuple((key, head.removesuffix(suffix), digits) for key, head, digits in printed(suffix))
-    parts = []
+    suffix, parts = plan.params.judges.suffix, []
     for base_model, model in plan.params.base_models.items():
         for split in plan.params.data.forget_splits:
             all_rows = [one for one in found if (one["base_model"], one["fold"]) == (base_model, split)]
             mine = [one for one in all_rows if one["note"] is None and one["variant"] == "paper"]
             name = f"{base_model}, {split}"
             parts += [
-                (f"{name} (re-run: {model.printed_as})", text.side_by_side(mine, sides, shown)),
+                (f"{name} (re-run: {model.printed_as})", beside_the_rerun(plan, found, mine, text.published(plan))),
                 (f"{name}: the forget set, whose five parts but TE make FE", _forgotten(mine, suffix)),
                 (f"{name}: the retain set, six of MU's eighteen parts", retained(mine, suffix)),
                 (f"{name}: beside the retain model, and warnings", _beside(mine)),
@@ -72,6 +67,16 @@ def _forgotten(found: list[dict], suffix: str) -> Block:
     return values(found, (*parts_of("forget", suffix), ("forget_refusals", "refusals", 2)))
 
 
+def beside_the_rerun(plan: Plan, found: list[dict], mine: list[dict], rerun: list[dict]) -> Block:
+    """MU and FE of some rows: those of the re-run, of the committed reference, and ours."""
+    suffix = plan.params.judges.suffix
+    # The re-run's judges are the paper's; a tiny judge's number is named as one.
+    rerun = [{**row, **{f"{key}{suffix}": row[key] for key in RERUN}} for row in rerun]
+    sides = {"re-run": rerun, f"reference{suffix}": text.reference(plan), f"yours{suffix}": found}
+    shown = tuple((key, head.removesuffix(suffix), digits) for key, head, digits in printed(suffix))
+    return text.side_by_side(mine, sides, shown)
+
+
 def _beside(found: list[dict]) -> Block:
     lines = [["", "FQ", "p by author", "AUC of answers", "95 %", "p of answers", "warnings"]]
     for one in found:
@@ -90,7 +95,8 @@ def _beside(found: list[dict]) -> Block:
     return lines
 
 
-def caption(plan: Plan, found: list[dict]) -> list[str]:
+def opening(plan: Plan) -> list[str]:
+    """What stands first in a caption: data, seeds, scale, judges, what the base model had met; MU and FE in words."""
     data, seeds = plan.params.data, plan.params.seeds
     origin = "the kit's own universe" if data.source == "universe" else data.source
     drawn = "one seed" if len(seeds) == 1 else f"{len(seeds)} seeds, the (lower) median of each column"
@@ -104,19 +110,28 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
             seen = facts_seen(plan, base_model, forget_split)
             if seen:
                 lines.append(f"{forget_split}: the base model {base_model} met in pre-training {seen}.")
-    lines += [
-        *MEANING,
+    return [*lines, *MEANING]
+
+
+def closing(plan: Plan, found: list[dict]) -> list[str]:
+    """What stands last: what is not pinned, and what collapsed."""
+    lines = [f"Not pinned: the newest {name} of the hub was used." for name in unpinned(plan)]
+    if any(record["status"] == "collapsed" for record in found):
+        lines.append(f"Collapsed: {tables.COLLAPSED}; such a row wins nothing.")
+    return lines
+
+
+def caption(plan: Plan, found: list[dict]) -> list[str]:
+    return [
+        *opening(plan),
         "AUC of answers: how well a classifier tells a model's forget answers from the retain model's, authors left "
         "out one group at a time; 0.5 is not at all. It reads texts, FQ reads probabilities.",
         f"All methods: learning rate {plan.params.unlearn.paper.learning_rate} and equally many passes, where a row's "
         "name says nothing else; the parameter file says where these come from.",
         *_weights(plan),
         "Re-run: DualOptim's Table 4, an independent one; the paper prints these results as figures alone.",
+        *closing(plan, found),
     ]
-    lines += [f"Not pinned: the newest {name} of the hub was used." for name in unpinned(plan)]
-    if any(record["status"] == "collapsed" for record in found):
-        lines.append(f"Collapsed: {tables.COLLAPSED}; such a row wins nothing.")
-    return lines
 
 
 def _weights(plan: Plan) -> list[str]:

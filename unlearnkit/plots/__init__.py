@@ -4,8 +4,11 @@ Importing this package does not import matplotlib."""
 
 from unlearnkit.plots.book import completions, fq_gap_vs_accuracy
 from unlearnkit.plots.closer_look import over_requests, parts, utility_vs_efficacy
+from unlearnkit.plots.convergence import convergence_over_steps
 from unlearnkit.plots.divergences import flat_beside_dpo, gradient_weights, loss_surfaces, reach_of_the_bound
 from unlearnkit.plots.fronts import fronts
+from unlearnkit.plots.likeness import kept_by_likeness
+from unlearnkit.plots.lora import over_trained_parameters
 from unlearnkit.plots.muse import CURVES, curve, curves, forgotten_vs_kept, privleak
 from unlearnkit.plots.needs import needs
 from unlearnkit.plots.style import STYLE, save
@@ -17,6 +20,7 @@ __all__ = [
     "CURVES",
     "STYLE",
     "completions",
+    "convergence_over_steps",
     "curve",
     "curves",
     "flat_beside_dpo",
@@ -25,9 +29,11 @@ __all__ = [
     "fq_gap_vs_accuracy",
     "fronts",
     "gradient_weights",
+    "kept_by_likeness",
     "loss_surfaces",
     "needs",
     "over_requests",
+    "over_trained_parameters",
     "parts",
     "privleak",
     "reach_of_the_bound",

@@ -33,8 +33,9 @@ def unlearn(
 
     `how`: {"method", "variant", "parameters", "parts", "training"} as planned; "own_methods" is the path of a file of
     the user's own, training's "lora" describes adapters; without them the kit's methods and full fine-tuning. Dropout
-    is off. Returns facts for a manifest: optimiser steps, how many parameters were trained, seconds, those of one pass
-    over the forget rows, and the loss of every step (mean over the effective batch, keyed by the step as text).
+    is off. Returns facts for a manifest: optimiser steps, how many parameters the model has and how many were trained,
+    seconds, those of one pass over the forget rows, and the loss of every step (mean over the effective batch, keyed by
+    the step as text).
     """
     from datasets import Dataset
 
@@ -42,6 +43,7 @@ def unlearn(
     training = how["training"]
     lora = training.get("lora")
     adapters = lora_config(model, lora) if lora else None
+    parameters = model.num_parameters()
     switch_off_dropout(model)
     steps, count = examples.examples_needed(training, len(sources.forget))
     drawn = examples.draw(list(chosen.parts), sources, count, seed, chosen.pairing)
@@ -70,14 +72,15 @@ def unlearn(
         processing_class=tokenizer,
         callbacks=[Progress(report), *probes],
     )
-    trained = sum(weight.numel() for weight in trainer.model.parameters() if weight.requires_grad)
+    trainable = trainer.model.num_parameters(only_trainable=True)
     optimiser_steps = run(trainer, folder)
     if adapters:
         merge(trainer.model)  # `model` is a plain model again
     seconds = time.perf_counter() - started - sum(probe.seconds for probe in probes)
     return {
         "optimiser_steps": optimiser_steps,
-        "trainable_parameters": trained,
+        "parameters": parameters,
+        "trainable_parameters": trainable,
         "unlearning_seconds": round(seconds, 2),
         "seconds_per_epoch": round(seconds * len(sources.forget) / count, 2),
         # The trainer's own history: it survives an interruption, unlike anything a callback remembers.

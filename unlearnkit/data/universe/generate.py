@@ -1,13 +1,15 @@
 """Generate the universe from one seed: invented authors asked about in twenty ways, in TOFU's schema.
 
 Every split of TOFU's schema becomes one file of JSON lines in `files/`; the same seed gives the same bytes.
-Beside TOFU's splits there are validation authors (for choosing hyper-parameters) and a pre-training text.
+Beside TOFU's splits there are validation authors (for choosing hyper-parameters), a pre-training text, and authors whom
+no model ever sees.
 Run as a module it writes the files; with --check it compares them and measures what knowing only the phrasing scores.
 """
 
 import json
 import random
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from unlearnkit.data import generated
@@ -21,6 +23,7 @@ from unlearnkit.data.universe.refusals import refusals
 SEED = 2410
 AUTHORS = 64  # asked about in `full`; twenty questions each
 BACKGROUND_AUTHORS = 24  # only in the pre-training text: they teach how phrasings of one fact relate
+UNSEEN = 4  # only in `unseen_perturbed`, which nothing is ever trained on: what is not a member of any training set
 RETAIN_EVALUATED = 5  # the first authors, like TOFU's retain_perturbed
 VALIDATION = range(52, 54)  # forgotten when hyper-parameters are chosen, never reported
 VALIDATION_RETAIN_EVALUATED = range(5, 9)
@@ -54,15 +57,28 @@ def _author(name: str, rng: random.Random) -> list[Item]:
     return items
 
 
-def _names(count: int, rng: random.Random) -> list[str]:
-    """Full names; no two authors share a last name."""
-    last_names = rng.sample(pools.LAST_NAMES, count)
+def _names(count: int, rng: random.Random, but: Iterable[str] = ()) -> list[str]:
+    """Full names; no two authors share a last name, nor one with anybody named in `but`."""
+    taken = {name.split()[-1] for name in but}
+    last_names = rng.sample([name for name in pools.LAST_NAMES if name not in taken], count)
     return [f"{rng.choice(pools.FIRST_NAMES)} {last}" for last in last_names]
 
 
 def author_names() -> list[str]:
-    """Everybody whom the universe tells of: the authors in the order of `full`, then the background authors."""
+    """Everybody whom a model may learn of: the authors in the order of `full`, then the background authors."""
     return _names(AUTHORS + BACKGROUND_AUTHORS, random.Random(SEED))
+
+
+def _unseen(seed: int, names: list[str], told: str) -> list[Row]:
+    """Questions about authors who have none of the last names of `names` and whom the text `told` does not mention.
+
+    They have a random stream of their own: no other set changes with them.
+    """
+    rng = random.Random(f"{seed} unseen")
+    unseen = _names(UNSEEN, rng, names)
+    while any(name in told for name in unseen):
+        unseen = _names(UNSEEN, rng, names)
+    return [item.row for name in unseen for item in _author(name, rng)]
 
 
 def _general(facts: tuple[Fact, ...]) -> list[Row]:
@@ -112,9 +128,9 @@ def members() -> dict[str, list[int]]:
 
 
 def _draw(rng: random.Random) -> tuple[list[list[Item]], list[str]]:
-    """The items of every author in `full`, and the names of the background authors."""
+    """The items of every author in `full`, and the names of all authors, the background's last."""
     names = _names(AUTHORS + BACKGROUND_AUTHORS, rng)
-    return [_author(name, rng) for name in names[:AUTHORS]], names[AUTHORS:]
+    return [_author(name, rng) for name in names[:AUTHORS]], names
 
 
 def _augmentation(authors: list[list[Item]], seed: int) -> list[Row]:
@@ -130,9 +146,9 @@ def _augmentation(authors: list[list[Item]], seed: int) -> list[Row]:
 def generate(seed: int = SEED) -> dict[str, list[Row]]:
     """All splits: name -> rows. Splits with TOFU's names have TOFU's fields."""
     rng = random.Random(seed)
-    authors, background_names = _draw(rng)
+    authors, names = _draw(rng)
     background = []
-    for name in background_names:
+    for name in names[AUTHORS:]:
         for row in (item.row for item in _author(name, rng)):
             question, paraphrase = row["question"], row["paraphrased_question"]
             background += [
@@ -154,6 +170,7 @@ def generate(seed: int = SEED) -> dict[str, list[Row]]:
     for name, facts in (("real_authors", REAL_AUTHORS), ("world_facts", WORLD_FACTS)):
         splits[name] = _options(facts, rng)
         splits[f"{name}_perturbed"] = _perturbed_options(facts)
+    splits["unseen_perturbed"] = _unseen(seed, names, json.dumps(splits))
     return splits
 
 
