@@ -233,7 +233,7 @@ def figures(result: Path, caption: str) -> dict:
     rows = by_split(results.read_rows(result))
     return {
         "forget_quality_vs_model_utility": plots.forget_quality_vs_model_utility(rows, caption),
-        "seconds": plots.seconds(rows, caption),
+        "training_seconds": plots.training_seconds(rows, caption, "uld"),
         "epochs": plots.trajectories_over_steps(over_epochs(result), rows, caption, "epoch"),
     }
 
