@@ -120,7 +120,7 @@ def test_what_the_assistant_learns(local, tmp_path):
     for name in ("set", "fields", str(file)):
         content["assistant"]["augmentation"] = name
         plan = papers.make(params.parse(copy.deepcopy(content), "here"), "here", "forget01")
-        found[name] = unlearning._sources(run_of(plan, "uld_forget01").spec)
+        found[name] = unlearning.sources_of(run_of(plan, "uld_forget01").spec)
     evaluated = tofu.load("universe", "forget01_perturbed")
     tested = {text for row in evaluated for text in (row["paraphrased_answer"], *row["perturbed_answer"])}
     for name, one in found.items():

@@ -27,7 +27,7 @@ def retain_pool(spec: dict, name: str) -> list[dict]:
     return tofu.retain_pool(rows, benchmarks.of(spec["data"]).author_of())
 
 
-def _sources(spec: dict) -> "examples.Sources":
+def sources_of(spec: dict) -> "examples.Sources":
     """What the training may draw from: the sets that the method's parts need, and no others."""
     from unlearnkit.training import examples
 
@@ -67,12 +67,14 @@ def unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> tuple:
     from unlearnkit.training.callbacks import Probe, untouched
 
     spec, unlearn = run.spec, run.spec["unlearn"]
-    sources = _sources(spec)
+    sources = sources_of(spec)
     every, at_steps, sample_steps = spec["trajectory_every"], spec.get("at_steps", []), spec.get("sample_steps", [])
     # Beside the trainer's checkpoints, so that a resumed run still has the points before its interruption.
     kept = folder / "trainer" / "trajectory.json"
     points = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     steps, _ = examples.examples_needed(unlearn["training"], len(sources.forget))
+    if every == "epoch":
+        every = examples.steps_of_an_epoch(unlearn["training"], len(sources.forget))
 
     def quiet(stage, done, total):
         """The trajectory reports no progress of its own."""

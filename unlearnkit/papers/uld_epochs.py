@@ -24,6 +24,7 @@ def best_epoch(points: list[dict], retain_ratios: list[float]) -> dict:
     best = after.index(max(after))
     return {
         "epochs": len(after),
+        "updates_per_epoch": points[1]["step"],
         "best_epoch": best + 1,
         "best_epoch_forget_quality_p": after[best],
         "best_epoch_retain_probability": points[best + 1]["retain_probability"],

@@ -84,14 +84,9 @@ def _row(plan: Plan, models: Models, row: AssistedRow, forget_split: str) -> Row
     name = named(content, row)
     line = Row(models.name, row.method, name, (), row.variant, None, training, fold=forget_split, note=row.note)
     if training:
-        examples = plan.data.size(tofu.splits(forget_split).forget)
-        if row.method == "uld":
-            changes = _augmentation(plan, row, forget_split)
-            examples *= 1 + changes["augmentation"]["paraphrases"]
-        batch = training["batch_size"] * training["gradient_accumulation_steps"]
-        training = training | {"trajectory_every": math.ceil(examples / batch)}  # an epoch
-        how = unlearn_spec(content, row, training)
+        how = unlearn_spec(content, row, training | {"trajectory_every": "epoch"})
         how |= {"layers": content.assistant.layers} if row.method in methods.ASSISTED else {}
+        changes = _augmentation(plan, row, forget_split) if row.method == "uld" else {}
     draws = []
     for seed in content.seeds:
         label = f"retain_{forget_split}{models.of_seed(seed)}"

@@ -61,7 +61,6 @@ def _costs(plan: Plan, row: Row, draw: Draw) -> dict:
     models = 2 if row.method.startswith("offset") else 1  # it keeps the assistant before training too
     return {
         "seconds_per_epoch": facts.get("seconds_per_epoch"),
-        "updates_per_epoch": run.spec["trajectory_every"],
         "parameters": whole.get("parameters"),
         "trainable_parameters": facts.get("trainable_parameters"),
         "extra_parameters": models * facts.get("assistant_parameters", 0),
