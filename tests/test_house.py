@@ -19,6 +19,7 @@ LAYERS = (
     ("schema_training",),
     ("schema",),
     ("schema_closer_look", "schema_studies"),
+    ("schema_uld",),
     ("params", "hub"),
     ("data",),
     ("losses",),

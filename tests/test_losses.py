@@ -293,6 +293,7 @@ def arguments_of(loss, forget: dict, other: dict, reference) -> dict:
     known |= {f"{part}_{name}": value for part in ("template", "mismatch", "retain") for name, value in other.items()}
     known |= {"retain_kl": -other["mean_logp"], "retain_kl_all": -other["mean_logp"]}
     known |= {"retain_template_logp": forget["logp"]} | {f"forget_{name}": -forget["mean_logp"] for name in UNIFORM}
+    known |= {f"retain_{name}": -other["mean_logp"] for name in UNIFORM}
     known |= {"forget_logits": lambda f: _two_logits(f, forget), "retain_logits": lambda f: _two_logits(f, other)}
     known |= {"forget_reference_logp": reference, "template_reference_logp": reference / 2}
     known |= {"beta": 0.1, "padded_length": 50}
@@ -372,7 +373,9 @@ def numpy_loss(name: str, forget: dict, template: dict, reference: np.ndarray) -
         return np.exp(0.5) * (0.5 - both["r"]).sum(axis=0)
     if name == "npo_release":  # the other form of -log sigma
         return 2 / 0.1 * np.log(1 + np.exp(0.1 * (both["f"] - 0.5))).mean(axis=0)
-    if name.startswith("kl"):
+    if name == "remember":
+        return -forget["logp"]
+    if name.startswith(("kl", "uniform")):
         return -template["mean_logp"]
     if name.startswith("me"):
         return -forget["mean_logp"]

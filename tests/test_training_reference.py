@@ -124,7 +124,7 @@ def sources(**changes) -> examples.Sources:
         "retain_mix": {"random": 1.0},
         "seed": 1,
     }
-    return unlearning._sources(spec | changes)
+    return unlearning.sources_of(spec | changes)
 
 
 def questions(given: list[dict]) -> set[str]:

@@ -117,9 +117,11 @@ def check_model_source(key: str, source: str) -> None:
         raise KitError(f"{key}: '{source}' is neither a folder nor a hub id")
 
 
-def check_rows(content: Params, references: Iterable[str], needed: dict[str, str]) -> None:
+def check_rows(
+    content: Params, references: Iterable[str], needed: dict[str, str], assisted: Iterable[str] = ()
+) -> None:
     """KitError: the first mistake in the rows. `references`: rows that are no method; `needed`: those of them that must
-    be there, and why.
+    be there, and why; `assisted`: methods that train an assistant, where the table has some.
     """
     with at("own_methods"):
         known = methods.known(content.own_methods)
@@ -128,8 +130,8 @@ def check_rows(content: Params, references: Iterable[str], needed: dict[str, str
         with at(f"rows.{number}"):
             if row.method in references:
                 _check_arithmetic_row(row) if row.method in methods.ARITHMETIC else _check_reference_row(row)
-            elif row.method not in known:
-                raise KitError(f"no method '{row.method}'{nearest(row.method, [*references, *known])}")
+            elif row.method not in (*known, *assisted):
+                raise KitError(f"no method '{row.method}'{nearest(row.method, [*references, *known, *assisted])}")
             else:
                 parameters(row.method, row.variant, row.parameters, content.own_methods)
                 setting = row.setting or content.unlearn.default
@@ -140,8 +142,8 @@ def check_rows(content: Params, references: Iterable[str], needed: dict[str, str
                     raise KitError(f"base_models: no base model '{name}'{nearest(name, content.base_models)}")
             if row.method in known:
                 base_models = row.base_models or content.base_models
-                _check_lora(content, f"unlearn.{setting}.", getattr(content.unlearn, setting).lora, base_models)
-                _check_lora(content, "", getattr(row, "lora", None), base_models)
+                check_lora(content, f"unlearn.{setting}.", getattr(content.unlearn, setting).lora, base_models)
+                check_lora(content, "", getattr(row, "lora", None), base_models)
             label = (row.method, row.variant, row.setting or content.unlearn.default, getattr(row, "note", None))
             if label in seen:
                 raise KitError(f"the row '{row.method}' ({', '.join(filter(None, label[1:]))}) is there twice")
@@ -152,8 +154,10 @@ def check_rows(content: Params, references: Iterable[str], needed: dict[str, str
             raise KitError(f"rows: {why} the row '{name}', which is missing")
 
 
-def _check_lora(content: Params, of: str, lora: LoRA | None, base_models: Iterable[str]) -> None:
-    """The layers that LoRA adapts, in models of the kit's own; in others they are looked up when one is loaded."""
+def check_lora(content: Params, of: str, lora: LoRA | None, base_models: Iterable[str]) -> None:
+    """KitError: a layer to adapt that a model of the kit's own does not have; in others they are looked up when one is
+    loaded. `of`: where `lora` stands in the file, "unlearn.paper.".
+    """
     for name in base_models:
         scratch = content.base_models[name].scratch
         if lora is None or scratch is None:

@@ -1,9 +1,11 @@
 """Models that unlearn while decoding: the logits of two make one, which generates, scores, saves and loads as any.
 
 WHP (Eldan and Russinovich, arXiv 2310.02238; MUSE, arXiv 2407.06460) lowers what a model reinforced on the forget set
-says louder than the target model. A further combination is one more function in RULES.
+says louder than the target model. ULD (arXiv 2406.08607) subtracts the logits of an assistant that knows the forget set
+alone (training/assistant.py makes one). A further combination is one more function in RULES.
 """
 
+import math
 from collections.abc import Callable
 
 from torch import Tensor
@@ -23,8 +25,82 @@ def whp(target: Tensor, other: Tensor, alpha: float) -> Tensor:
     return target - alpha * relu(other - target)
 
 
+def candidates(target: Tensor, filter: float) -> Tensor:
+    """The relative filter: which tokens are likely enough under the target that the assistant has a say. Boolean.
+
+    log p >= min(log p of the k-th best token, largest log p + ln filter), k = filter * vocabulary, at least 1. A filter
+    of 0 is none. Source: UCSB-NLP-Chang/ULD 858608c, gen_util.py. KitError: a filter outside of [0, 1).
+    """
+    if not 0 <= filter < 1:
+        raise KitError(f"filter: {filter} is not in [0, 1)")
+    if filter == 0:
+        return target.new_ones(target.shape, dtype=bool)
+    logp = target.log_softmax(-1)
+    best = logp.topk(max(1, int(filter * logp.shape[-1])), dim=-1).values
+    least = best[..., -1:].minimum(best[..., :1] + math.log(filter))
+    return logp >= least
+
+
+def uld(target: Tensor, other: Tensor, alpha: float, filter: float) -> Tensor:
+    """ULD, Eq. 2: v_target - alpha * v_assistant for candidates. For all other tokens the assistant counts as uniform:
+    they are lowered by alpha * (logsumexp(v_assistant) - ln vocabulary), the level of uniform logits of that sum.
+
+    An assistant without an opinion, uniform, then changes nothing, however high its logits are, which is arbitrary.
+    Every token keeps a finite log-probability, so that one distribution serves generation and scoring.
+    """
+    target, other = target.float(), other.float()
+    level = other.logsumexp(-1, keepdim=True) - math.log(other.shape[-1])
+    return target - alpha * other.where(candidates(target, filter), level)
+
+
+def uld_release(target: Tensor, other: Tensor, alpha: float, filter: float) -> Tensor:
+    """As released, for scores (contrastllm.py): the other tokens keep their logits, as if the assistant's were 0 there.
+
+    What 0 means depends on the level of the assistant's logits: a uniform one at another level changes the target.
+    """
+    target, other = target.float(), other.float()
+    return target - alpha * other * candidates(target, filter)
+
+
+def uld_release_spoken(target: Tensor, other: Tensor, alpha: float, filter: float) -> Tensor:
+    """As released, for generation (gen_util.py): all tokens but candidates have the logit -1000 and are never said.
+
+    The release then takes the argmax of logits times filter, so that where all candidates are negative a token with 0,
+    a filtered one, is said; not reproduced. Its sampling crashes; ours samples from this.
+    """
+    target, other = target.float(), other.float()
+    return (target - alpha * other).where(candidates(target, filter), -1e3)
+
+
+def minus(target: Tensor, other: Tensor) -> Tensor:
+    """The difference of two models' logits, which is no distribution to speak from but what `offset` adds."""
+    return target - other
+
+
+def offset(target: Tensor, other: Tensor, alpha: float) -> Tensor:
+    """Offset: v_target + alpha * v_other; `other` is a pair by `minus`, an assistant after training and before.
+
+    Source: Offset Unlearning (arXiv 2404.11045), ULD's baseline.
+    """
+    return target + alpha * other
+
+
 # rule -> (target's logits, other model's logits, the rule's parameters) -> logits, all (batch, length, vocabulary)
-RULES: dict[str, Callable[..., Tensor]] = {"whp": whp}
+RULES: dict[str, Callable[..., Tensor]] = {
+    "whp": whp,
+    "uld": uld,
+    "uld_release": uld_release,
+    "uld_release_spoken": uld_release_spoken,
+    "minus": minus,
+    "offset": offset,
+}
+# Rules whose authors generate from another distribution than they score: rule -> the one for generation.
+SPOKEN = {"uld_release": "uld_release_spoken"}
+
+
+def parameters_of(rule: str) -> list[str]:
+    """The names of what a rule of RULES needs besides logits."""
+    return [name for name in RULES[rule].__annotations__ if name not in ("target", "other", "return")]
 
 
 class PairConfig(PreTrainedConfig):
@@ -70,6 +146,9 @@ class PairModel(PreTrainedModel, GenerationMixin):
 
     def __init__(self, config: PairConfig, target=None, other=None):
         super().__init__(config)
+        for given in filter(None, (target, other)):
+            for module in given.modules():
+                module._is_hf_initialized = True  # or `post_init` may draw new weights for it
         self.target = target if target is not None else AutoModelForCausalLM.from_config(config.target)
         self.other = other if other is not None else AutoModelForCausalLM.from_config(config.other)
         self.post_init()
@@ -79,6 +158,20 @@ class PairModel(PreTrainedModel, GenerationMixin):
 
     def get_output_embeddings(self):
         return None  # the logits are those of no single head
+
+    @property
+    def speaker(self) -> "PairModel":
+        """The model that generates: this one, but for a rule in SPOKEN one of the same two models by the other rule."""
+        if self.config.rule not in SPOKEN:
+            return self
+        speaker = pair(self.target, self.other, SPOKEN[self.config.rule], **self.config.parameters)
+        speaker.generation_config = self.generation_config
+        return speaker
+
+    def generate(self, *args, **kwargs):
+        """As any causal language model."""
+        speaker = self.speaker
+        return super().generate(*args, **kwargs) if speaker is self else speaker.generate(*args, **kwargs)
 
     def forward(
         self,
@@ -128,7 +221,7 @@ def pair(target, other, rule: str, **parameters: float) -> PairModel:
     """
     if rule not in RULES:
         raise KitError(f"no rule '{rule}' combines two models{nearest(rule, RULES)}")
-    names = list(RULES[rule].__annotations__.keys() - {"target", "other", "return"})
+    names = parameters_of(rule)
     for name in parameters.keys() ^ set(names):
         what = "it needs" if name in names else "it has no"
         raise KitError(f"rule '{rule}': {what} '{name}'{nearest(name, names)}")

@@ -71,6 +71,7 @@ def evaluate(
     ]
     samples: list[dict | None] = [None] * len(asked)
     done = 0
+    speaker = getattr(model, "speaker", model)  # see decoding.SPOKEN
     with torch.no_grad():
         for batch in _batches(encoded, tokens_per_batch):
             prompts = [encoded[index][0] for index in batch]
@@ -78,7 +79,9 @@ def evaluate(
             cache, logits, mask = read_prompts(model, prompt_ids, tokenizer.pad_token_id)
             answers = [encoded[index] for index in batch]
             scores = _score(model, cache, logits, mask, answers, tokenizer.pad_token_id, entropy)
-            said = greedy(model, tokenizer, cache, logits, mask, max_new_tokens) if generate else None
+            if generate and speaker is not model:
+                cache, logits, mask = read_prompts(speaker, prompt_ids, tokenizer.pad_token_id)
+            said = greedy(speaker, tokenizer, cache, logits, mask, max_new_tokens) if generate else None
             for position, index in enumerate(batch):
                 text = tokenizer.decode(said[position], skip_special_tokens=True).strip() if said else None
                 samples[index] = _sample(asked[index], scores[position], text)

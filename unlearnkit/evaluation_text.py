@@ -147,6 +147,7 @@ def continuations(
     """Greedy continuations of raw texts, as decoded: neither stripped nor cut. KitError: a prompt that does not fit."""
     import torch
 
+    model = getattr(model, "speaker", model)  # see decoding.SPOKEN
     ids = [_ids(tokenizer, prompt, max_length - max_new_tokens) for prompt in prompts]
     said = [""] * len(prompts)
     done = 0

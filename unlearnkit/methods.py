@@ -149,6 +149,50 @@ METHODS: dict[str, Method] = {
 
 
 @dataclass(frozen=True)
+class Assisted(Method):
+    """A method that trains an assistant (training/assistant.py); its logits correct the model's by a rule of decoding's
+    RULES, with the suffix `_release` for that variant. A variant's parameters are those of its losses and of the rule.
+    """
+
+    rule: str
+
+
+def _uld(uniform: str, source: str, **parameters: float) -> Variant:
+    terms = (Term("remember", over="answer_tokens"), Term(uniform, over="sequences", weight="beta"))
+    return Variant(terms, f"ULD ({source})", parameters)
+
+
+def _offset(printed_as: str, method: str) -> Assisted:
+    chosen = METHODS[method].variants["paper"]
+    source = f"Offset Unlearning (arXiv 2404.11045), ULD's baseline; its loss, of the sum of logits: {chosen.source}"
+    return Assisted(printed_as, {"paper": Variant(chosen.terms, source, chosen.parameters | {"alpha": 1.0})}, "offset")
+
+
+# Printed in ULD's Table 2. No rows of other tables.
+ASSISTED: dict[str, Assisted] = {
+    "uld": Assisted(
+        "ULD",
+        {
+            "paper": _uld(
+                "uniform", "arXiv 2406.08607, Eq. 2 and 3; values of its TOFU runs", beta=6.5, alpha=0.75, filter=0.01
+            ),
+            "release": _uld(
+                "uniform_release",
+                "UCSB-NLP-Chang/ULD 858608c: uniform on padding too, other logits for generation than for scores",
+                beta=5.0,
+                alpha=0.8,
+                filter=0.01,
+            ),
+        },
+        "uld",
+    ),
+    "offset_kl": _offset("Offset-GA+KL", "kl"),
+    "offset_dpo_kl": _offset("Offset-DPO+KL", "dpo_kl"),
+    "offset_npo_kl": _offset("Offset-NPO+KL", "npo_kl"),
+}
+
+
+@dataclass(frozen=True)
 class Arithmetic:
     """A method without a loss: a model is combined with one that learnt the forget set once more, `alpha` times."""
 
@@ -197,7 +241,7 @@ def _own_methods(path: Path) -> dict[str, Method]:
     for name, method in own.items():
         if not (isinstance(name, str) and name.isidentifier()):
             raise KitError(f"{file}: METHODS: {name!r} is no name; use letters, digits and _")
-        if name in METHODS:
+        if name in METHODS | ASSISTED:
             raise KitError(f"{file}: METHODS: the kit has a method '{name}' already; give yours another name")
         if not isinstance(method, Method):
             raise KitError(f"{file}: METHODS['{name}'] is a {type(method).__name__}, not a Method")
@@ -205,8 +249,8 @@ def _own_methods(path: Path) -> dict[str, Method]:
 
 
 def variant(method: str, name: str = "paper", own: str | None = None) -> Variant:
-    """One variant of one method, of the user's file `own` too. KitError: no such method, or it has no such variant."""
-    methods = known(own)
+    """One variant of one method, of the user's file `own` or of ASSISTED too. KitError: no such method or variant."""
+    methods = ASSISTED if method in ASSISTED else known(own)
     if method not in methods:
         raise KitError(f"no method '{method}'{nearest(method, methods)}")
     variants = methods[method].variants

@@ -124,7 +124,7 @@ def printed_as(content: schema.Params, row: schema.RowParams, setting: str | Non
     """The row's name in the table."""
     if row.method in REFERENCE_ROWS:
         return REFERENCE_ROWS[row.method]
-    name = methods.known(content.own_methods)[row.method].printed_as
+    name = (methods.known(content.own_methods) | methods.ASSISTED)[row.method].printed_as
     return name + ("" if row.variant == "paper" else f", {row.variant}") + (f", {setting} setting" if setting else "")
 
 

@@ -267,7 +267,7 @@ class Models:
 def unlearn_spec(content: schema.Params, row: schema.RowParams, training: dict) -> dict:
     """How a row unlearns: everything that `procedure.unlearn` takes, JSON."""
     chosen = methods.variant(row.method, row.variant, content.own_methods)
-    own = None if row.method in methods.METHODS else content.own_methods
+    own = None if row.method in methods.METHODS | methods.ASSISTED else content.own_methods
     return {
         "method": row.method,
         "variant": row.variant,

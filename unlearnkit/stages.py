@@ -93,7 +93,7 @@ def _row(run: Run, folder: Path, report: Report) -> dict:
     else:
         model, tokenizer = start_model(spec["start"])
         if spec["unlearn"] is not None:
-            facts = unlearning.unlearn(model, tokenizer, run, folder, report)
+            model, facts = unlearning.unlearn(model, tokenizer, run, folder, report)
         elif "training" in spec.get("combine", {}):
             facts = unlearning.generic(model, tokenizer, spec, folder, report)
         elif "combine" in spec:

@@ -16,7 +16,8 @@ PARTS = ("forget", "template", "mismatch", "retain", "retain_template")
 FROM_RETAIN = frozenset({"mismatch", "retain", "retain_template"})  # parts that retain data are drawn for
 FROM_TEMPLATES = frozenset({"template", "retain_template"})
 COMPARISONS = ("kl", "kl_all", "logits")  # of both models over the whole vocabulary
-UNIFORM = ("uniform_kl", "uniform_kl_answer", "uniform_reverse_kl_all")  # of the model with the uniform distribution
+# Of the model with the uniform distribution.
+UNIFORM = ("uniform_kl", "uniform_kl_answer", "uniform_reverse_kl_answer", "uniform_reverse_kl_all")
 INNER = ("states", "frozen_states", "text", "direction")  # of activations behind the layer that a parameter names
 QUANTITIES = ("logp", "mean_logp", "prob_sum", "mean_prob", "tokens", "reference_logp", *COMPARISONS, *UNIFORM, *INNER)
 PART_OF = {f"{part}_{quantity}": part for part in PARTS for quantity in QUANTITIES}

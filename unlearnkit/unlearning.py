@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from unlearnkit import checkpoints, runs, sampling
 from unlearnkit.checkpoints import start_model
-from unlearnkit.data import benchmarks, requests, tofu
+from unlearnkit.data import augment, benchmarks, requests, tofu
 from unlearnkit.data.prompts import prompt_format
 from unlearnkit.data.templates import templates
+from unlearnkit.methods import ASSISTED
 from unlearnkit.planned import Run
 from unlearnkit.sampling import Report
 from unlearnkit.terms import FROM_RETAIN, FROM_TEMPLATES
@@ -26,10 +27,12 @@ def retain_pool(spec: dict, name: str) -> list[dict]:
     return tofu.retain_pool(rows, benchmarks.of(spec["data"]).author_of())
 
 
-def _sources(spec: dict) -> "examples.Sources":
+def sources_of(spec: dict) -> "examples.Sources":
     """What the training may draw from: the sets that the method's parts need, and no others."""
     from unlearnkit.training import examples
 
+    if "augmentation" in spec:
+        return _augmented(spec)
     names, parts = tofu.splits(spec["forget_split"]) if "forget_split" in spec else None, spec["unlearn"]["parts"]
     found = examples.Sources(checkpoints.load_rows(spec, names.forget if names else spec["forget_set"]), [], [])
     if FROM_TEMPLATES.intersection(parts):
@@ -44,18 +47,34 @@ def _sources(spec: dict) -> "examples.Sources":
     return found
 
 
-def unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> dict:
-    """Unlearn, and measure on the way: a trajectory of the forget and retain sets, samples at named steps."""
-    from unlearnkit.training import examples, procedure
+def _augmented(spec: dict) -> "examples.Sources":
+    """What ULD's assistant is to remember, and to be uniform on."""
+    from unlearnkit.training import examples
+
+    names, how, data = tofu.splits(spec["forget_split"]), dict(spec["augmentation"]), spec["data"]
+    forget, pool = checkpoints.load_rows(spec, how.pop("forget")), retain_pool(spec, names.retain)
+    if "set" in how:
+        how["file"] = str(tofu.file(data["source"], how.pop("set"), data["revision"]))
+    remembered, uniform = augment.augmented(forget, pool, seed=spec["seed"], **how)
+    return examples.Sources(remembered, [], uniform)
+
+
+def unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> tuple:
+    """(the unlearned model, facts). On the way it is measured: a trajectory of the forget and retain sets, samples at
+    named steps.
+    """
+    from unlearnkit.training import assistant, examples, procedure
     from unlearnkit.training.callbacks import Probe, untouched
 
     spec, unlearn = run.spec, run.spec["unlearn"]
-    sources = _sources(spec)
+    sources = sources_of(spec)
     every, at_steps, sample_steps = spec["trajectory_every"], spec.get("at_steps", []), spec.get("sample_steps", [])
     # Beside the trainer's checkpoints, so that a resumed run still has the points before its interruption.
     kept = folder / "trainer" / "trajectory.json"
     points = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     steps, _ = examples.examples_needed(unlearn["training"], len(sources.forget))
+    if every == "epoch":
+        every = examples.steps_of_an_epoch(unlearn["training"], len(sources.forget))
 
     def quiet(stage, done, total):
         """The trajectory reports no progress of its own."""
@@ -77,18 +96,12 @@ def unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> dict:
     with untouched(model):
         probe(model, 0)
     probes = [Probe(probe, lambda step: step in sample_steps or on_trajectory(step))]
-    facts = procedure.unlearn(
-        model,
-        tokenizer,
-        prompt_format(spec["prompt_format"]),
-        sources,
-        unlearn,
-        spec["seed"],
-        folder / "trainer",
-        lambda step, total: report("unlearning", step, total),
-        probes,
-        start_model(spec["reference"])[0] if "reference" in spec else None,
-    )
+    given = (model, tokenizer, prompt_format(spec["prompt_format"]), sources, unlearn, spec["seed"], folder / "trainer")
+    given += (lambda step, total: report("unlearning", step, total), probes)
+    if unlearn["method"] in ASSISTED:
+        model, facts = assistant.unlearn(*given)
+    else:
+        facts = procedure.unlearn(*given, start_model(spec["reference"])[0] if "reference" in spec else None)
     if points:
         trajectory = [
             {"step": int(step), "loss": facts["losses"].get(step), **points[step]} for step in sorted(points, key=int)
@@ -97,7 +110,7 @@ def unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> dict:
     if not sample_steps:
         runs.write_json(folder / "unlearning.json", facts)
         checkpoints.save(model, tokenizer, folder)
-    return facts
+    return model, facts
 
 
 def generic(model, tokenizer, spec: dict, folder: Path, report: Report) -> dict:

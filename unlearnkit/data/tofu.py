@@ -167,11 +167,15 @@ def shares_authors(source: str, split: str, other_split: str) -> bool:
 
 def _load(source: str, name: str, revision: str | None) -> list[dict]:
     """The rows of one set that the source itself has."""
-    where = folder(source)
-    file = hub.data_file(source, revision, f"{name}.json") if where is None else _file(where, name)
-    rows = _rows(file)
+    rows = _rows(file(source, name, revision))
     _check(rows, name)
     return rows
+
+
+def file(source: str, name: str, revision: str | None = None) -> Path:
+    """The file of a set that the source itself has. KitError: it has none."""
+    where = folder(source)
+    return hub.data_file(source, revision, f"{name}.json") if where is None else _file(where, name)
 
 
 def _file(where: Path, name: str) -> Path:

@@ -4,11 +4,12 @@ A loss takes per-sequence quantities of one micro-batch and returns a vector of 
 contribution per sequence, to be minimised. Dividing is not its job: the caller sums the vector and divides by
 a stated denominator, over="sequences" or over="answer_tokens", counted over the whole effective batch. The
 result is then independent of how gradient accumulation split that batch (not so for the releases that look at
-padding or at a whole micro-batch: flat_*_release, kl_release, me_release and rmu_*_release, which say so).
+padding or at a whole micro-batch: flat_*_release, kl_release, me_release, uniform_release and rmu_*_release, which say
+so).
 
 Argument names, part_quantity, are the declaration of what a method needs. A signature without retain_* and mismatch_*
 loads no retain data, one without *_reference_logp, *_kl, *_kl_all, *_logits and *_frozen_states asks nothing of the
-original model (nor do the three with `uniform` in their names).
+original model (nor do the four with `uniform` in their names).
 
     part      forget    forget prompt with the forget response
               template  forget prompt with the template response
@@ -27,7 +28,8 @@ original model (nor do the three with `uniform` in their names).
               kl_all          the same mean over all positions of the padded row, prompt and padding included
               uniform_kl      mean over the tokens of prompt and answer of KL(p_theta || uniform) over the vocabulary
               uniform_kl_answer        the same mean over the answer's tokens
-              uniform_reverse_kl_all   mean of KL(uniform || p_theta) over all predictions of the padded row
+              uniform_reverse_kl_answer   mean over the answer's tokens of KL(uniform || p_theta)
+              uniform_reverse_kl_all   the same over all predictions of the padded row
 
     One quantity is no tensor but a question that a loss asks, for losses of logits as they are:
               logits          logits(f) computes f(logits, original model's logits), both (positions, vocabulary), to
@@ -75,6 +77,7 @@ from unlearnkit.losses.me import me, me_answer, me_release
 from unlearnkit.losses.npo import npo, npo_release
 from unlearnkit.losses.rmu import rmu_forget, rmu_forget_release, rmu_retain, rmu_retain_release
 from unlearnkit.losses.token_stats import sequence_quantities
+from unlearnkit.losses.uld import remember, uniform, uniform_release
 
 __all__ = [
     "ap",
@@ -106,6 +109,7 @@ __all__ = [
     "mismatch_cross_entropy",
     "npo",
     "npo_release",
+    "remember",
     "retain_cross_entropy",
     "rmu_forget",
     "rmu_forget_release",
@@ -113,4 +117,6 @@ __all__ = [
     "rmu_retain_release",
     "sequence_quantities",
     "template_cross_entropy",
+    "uniform",
+    "uniform_release",
 ]

@@ -9,6 +9,7 @@ from unlearnkit.plan import printed_as
 from unlearnkit.planned import Draw, Models, Plan, Row, unlearn_spec
 from unlearnkit.schema import Params, RowParams
 from unlearnkit.schema_closer_look import TINY, Fictitious, Judge, NotedRow
+from unlearnkit.schema_uld import LogitDifference
 
 # As A Closer Look calls the methods that have another name in FLAT's tables.
 NAMES = {"gd": "GA+GD", "kl": "GA+KL", "npo_rt": "NPO+GD", "po": "IDK+GD"}
@@ -68,7 +69,7 @@ def check_names(content: Params) -> None:
     seen: dict[str, int] = {}
     for number, row in enumerate(content.rows):
         own = sorted(row.model_fields_set - RowParams.model_fields.keys())
-        if own and row.method in checks.REFERENCE_ROWS:
+        if own and row.method in checks.REFERENCE_ROWS and (row.method, own) != ("retain_2", ["forget_splits"]):
             raise KitError(f"rows.{number}.{own[0]}: the reference row '{row.method}' has none of its own")
         label = Row("", row.method, "", (), row.variant, note=row.note).label
         if label in seen:
@@ -82,8 +83,6 @@ def _check(content: Fictitious, where: str) -> None:
     data = content.data
     with at(where):
         checks.check_tofu(data)
-        for number, forget_split in enumerate(data.forget_splits):
-            checks.check_forget_split(f"data.forget_splits.{number}", forget_split, data)
         for name, base_model in content.base_models.items():
             checks.check_base_model(f"base_models.{name}", base_model, checks.fingerprint_of(data))
             if base_model.retain_log:
@@ -91,12 +90,20 @@ def _check(content: Fictitious, where: str) -> None:
         check_judges(content)
         checks.check_paper_setting_alone(content)
         checks.check_rows(content, checks.REFERENCE_ROWS, NEEDED)
-        check_names(content)
-        for number, row in enumerate(content.rows):
-            for one in row.forget_splits or ():
-                if one not in data.forget_splits:
-                    choices = nearest(one, data.forget_splits)
-                    raise KitError(f"rows.{number}.forget_splits: '{one}' is none of data.forget_splits{choices}")
+        check_splits(content)
+
+
+def check_splits(content: Fictitious | LogitDifference) -> None:
+    """KitError: a forget split that does not exist, or rows of a table with several that are no rows of it."""
+    data = content.data
+    for number, forget_split in enumerate(data.forget_splits):
+        checks.check_forget_split(f"data.forget_splits.{number}", forget_split, data)
+    check_names(content)
+    for number, row in enumerate(content.rows):
+        for one in row.forget_splits or ():
+            if one not in data.forget_splits:
+                choices = nearest(one, data.forget_splits)
+                raise KitError(f"rows.{number}.forget_splits: '{one}' is none of data.forget_splits{choices}")
 
 
 def _row(plan: Plan, models: Models, row: NotedRow, forget_split: str, judged: dict) -> Row:
@@ -109,16 +116,16 @@ def _row(plan: Plan, models: Models, row: NotedRow, forget_split: str, judged: d
     draws = []
     for seed in content.seeds:
         label = f"retain_{forget_split}{models.of_seed(seed)}"
-        retain = models.row(_retain(models, forget_split, seed), label, forget_split, judges=judged)
+        retain = models.row(retain_model(models, forget_split, seed), label, forget_split, judges=judged)
         run = retain
         if row.method != "retain":
-            start = _start(plan, models, row.method, forget_split, seed)
+            start = start_of(plan, models, row.method, forget_split, seed)
             run = models.row(start, f"{line.label}{models.of_seed(seed)}", forget_split, how, seed, judges=judged)
         draws.append(Draw(seed, run, retain))
     return dataclasses.replace(line, draws=tuple(draws))
 
 
-def named(content: Fictitious, row: NotedRow) -> str:
+def named(content: Fictitious | LogitDifference, row: NotedRow) -> str:
     """The row's name in the table, as A Closer Look calls the method."""
     name = printed_as(content, row, None) + (f", {row.note}" if row.note else "")
     if row.method in NAMES:
@@ -126,15 +133,15 @@ def named(content: Fictitious, row: NotedRow) -> str:
     return name
 
 
-def _start(plan: Plan, models: Models, method: str, forget_split: str, seed: int) -> dict:
+def start_of(plan: Plan, models: Models, method: str, forget_split: str, seed: int) -> dict:
     if method == "base":
         return models.base()
     if method == "retain_2":
         seeds = plan.params.seeds
         following = seeds[(seeds.index(seed) + 1) % len(seeds)] if len(seeds) > 1 else seed + 1
-        return _retain(models, forget_split, following)
+        return retain_model(models, forget_split, following)
     return models.original(seed)
 
 
-def _retain(models: Models, forget_split: str, seed: int) -> dict:
+def retain_model(models: Models, forget_split: str, seed: int) -> dict:
     return models.retain(forget_split, seed, f"retain {forget_split}")

@@ -20,7 +20,7 @@ def describe(plan: Plan, run: Run, measure: Callable, printed: tuple) -> str:
 
 def trains_on(record: dict) -> str:
     """The parts of a method's examples; "-" for reference rows and methods of the user's."""
-    if record["method"] not in methods.METHODS:
+    if record["method"] not in methods.METHODS | methods.ASSISTED:
         return "-"
     return ", ".join(methods.variant(record["method"], record["variant"]).parts)
 

@@ -5,6 +5,7 @@ Importing this package does not import matplotlib."""
 from unlearnkit.plots.book import completions, fq_gap_vs_accuracy
 from unlearnkit.plots.closer_look import over_requests, parts, utility_vs_efficacy
 from unlearnkit.plots.convergence import convergence_over_steps
+from unlearnkit.plots.costs import training_seconds
 from unlearnkit.plots.divergences import flat_beside_dpo, gradient_weights, loss_surfaces, reach_of_the_bound
 from unlearnkit.plots.experts import affinity, selection_shift, trained_share
 from unlearnkit.plots.fronts import fronts
@@ -42,6 +43,7 @@ __all__ = [
     "save",
     "selection_shift",
     "trained_share",
+    "training_seconds",
     "trajectories_over_steps",
     "truth_ratio_distributions",
     "utility_vs_efficacy",

@@ -24,11 +24,15 @@ ROOF = ((-1, -0.7), (1, -0.7), (0.4, 0.7), (-0.4, 0.7), (-1, -0.7))
 BOWL = tuple((x, -y) for x, y in ROOF)
 HOUSE = ((-0.9, -0.9), (0.9, -0.9), (0.9, 0.1), (0, 1), (-0.9, 0.1), (-0.9, -0.9))
 SHIELD = tuple((x, -y) for x, y in HOUSE)
+ANGLE = ((-1, -1), (1, -1), (1, 0), (0, 0), (0, 1), (-1, 1), (-1, -1))
+LEDGE = tuple((-x, y) for x, y in ANGLE)
+HOOK = tuple((x, -y) for x, y in ANGLE)
+CHEVRON = ((-1, -1), (0, -0.3), (1, -1), (1, 0.2), (0, 1), (-1, 0.2), (-1, -1))
 SLANTED = ((-1, -0.6), (0.4, -0.6), (1, 0.6), (-0.4, 0.6), (-1, -0.6))
 
 # method -> (marker, colour). Grey: reference rows. Blue: FLAT's divergences. Orange, brown: without retain data.
-# Magenta: baselines with retain data. Violet: A Closer Look's own. Every marker occurs once; within a family the
-# colours differ in lightness.
+# Magenta: baselines with retain data. Violet: A Closer Look's own. Red: with an assistant beside the model. Every
+# marker occurs once; within a family the colours differ in lightness.
 STYLE: dict[str, tuple[Marker, str]] = {
     "base": ("X", "#8F8F8F"),
     "original": ("s", "#000000"),
@@ -57,6 +61,10 @@ STYLE: dict[str, tuple[Marker, str]] = {
     "dpo_kl": (SLANTED, "#F28CB4"),
     "idk_kl": ((4, 1, 45), "#D14B6A"),
     "rmu": ((3, 1, 0), "#9A6B00"),
+    "uld": (CHEVRON, "#C00D1E"),
+    "offset_kl": (ANGLE, "#7A1F1F"),
+    "offset_dpo_kl": (LEDGE, "#E06666"),
+    "offset_npo_kl": (HOOK, "#F2B0A8"),
 }
 # Methods that the kit does not know, a user's own: green, by their name.
 OWN: tuple[tuple[Marker, str], ...] = (

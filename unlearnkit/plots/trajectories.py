@@ -1,4 +1,4 @@
-"""How the rows got where they are: probabilities of both sets and forget quality over the optimiser steps.
+"""How the rows got where they are: probabilities of both sets and forget quality over optimiser steps or epochs.
 Step 0 is the original model; the marker stands on the last step, the one that the table reports.
 Lines that coincide stay countable: each later one is narrower than those below it."""
 
@@ -45,11 +45,14 @@ RETAIN_LINE = {"color": STYLE["retain"][1], "linewidth": 1, "linestyle": DASHED}
 REFERENCE = ("base", "original", "retain", "retain_2")  # no trajectory is missing there
 
 
-def trajectories_over_steps(trajectories: dict[str, list[dict]], rows: list[dict], caption: str) -> "Figure":
+def trajectories_over_steps(
+    trajectories: dict[str, list[dict]], rows: list[dict], caption: str, unit: str = "step"
+) -> "Figure":
     """Three panels per base model: forget probability, retain probability, forget quality p (log scale).
 
     Rows of release variants are not drawn.
-    trajectories: row name ('llama/npo') -> points with `step` and the keys of PANELS; no value: a gap.
+    trajectories: row name ('llama/npo') -> points with `step` and the keys of PANELS; no value: a gap. unit: what a
+    `step` is, "step" or "epoch".
     The retain model's own values are a grey line, where its row has them. KitError: no row has points.
     """
     released = [row for row in rows if row.get("variant") not in (None, "paper")]
@@ -69,9 +72,9 @@ def trajectories_over_steps(trajectories: dict[str, list[dict]], rows: list[dict
                 if key != "forget_quality_p" and known(retain.get(key)):
                     axes.axhline(retain[key], **RETAIN_LINE, label="retain model", zorder=1)
                 axes.set_title(f"{base_model}: {title}" if len(groups) > 1 else title)
-            line[1].set_xlabel("optimiser step")
+            line[1].set_xlabel("optimiser step" if unit == "step" else unit)
         _legend(figure, drawn, trajectories, styles)
-        notes = ["Marker: last step; side by side where lines end together."]
+        notes = [f"Marker: last {unit}; side by side where lines end together."]
         values = [point.get("forget_quality_p") for row in drawn for point in trajectories[row_name(row)]]
         if any(axes.get_ylim()[0] > 0 for axes in grid[:, :-1].flat):
             notes.append("An axis of probabilities that stay above 0.5 does not start at 0.")

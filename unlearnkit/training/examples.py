@@ -37,6 +37,11 @@ def examples_needed(training: dict, n: int) -> tuple[int, int]:
     return steps, steps * batch
 
 
+def steps_of_an_epoch(training: dict, n: int) -> int:
+    """Optimiser steps until all of n rows have been seen once."""
+    return math.ceil(n / (training["batch_size"] * training["gradient_accumulation_steps"]))
+
+
 def passes(n: int, count: int, stream: random.Random) -> list[int]:
     """`count` indices into n rows: pass after pass over all of them, each in a new order."""
     order: list[int] = []

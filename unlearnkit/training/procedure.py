@@ -15,7 +15,7 @@ from unlearnkit.training.callbacks import Probe, Progress
 from unlearnkit.training.config import run, sft_config
 from unlearnkit.training.divergence import check_head
 from unlearnkit.training.dropout import switch_off_dropout
-from unlearnkit.training.lora import lora_config
+from unlearnkit.training.lora import lora_config, merge
 from unlearnkit.training.reference import add_reference_logp, add_reference_states
 from unlearnkit.training.unlearn import UnlearnTrainer
 from unlearnkit.training.updated import only
@@ -41,9 +41,9 @@ def unlearn(
     `how`: {"method", "variant", "parameters", "parts", "training"} as planned; "own_methods" is the path of a file of
     the user's own, training's "lora" describes adapters, its "expert" which experts and its "updated" which modules of
     which layers alone are trained (one of the three at most); without them the kit's methods and full fine-tuning.
-    Dropout is off. Returns facts for a manifest: optimiser steps, seconds, how many parameters the model has and how
-    many were trained, and the loss of every step (mean over the effective batch, keyed by the step as text); of a
-    mixture of experts also "routing", as from `expert.Watch`.
+    Dropout is off. Returns facts for a manifest: optimiser steps, how many parameters the model has and how many were
+    trained, seconds, those of one pass over the forget rows, and the loss of every step (mean over the effective batch,
+    keyed by the step as text); of a mixture of experts also "routing", as from `expert.Watch`.
     """
     from datasets import Dataset
 
@@ -94,13 +94,14 @@ def unlearn(
         trainable = trainer.model.num_parameters(only_trainable=True)
         optimiser_steps = run(trainer, folder)
     if adapters:
-        trainer.model.merge_and_unload().requires_grad_(True)  # in place: `model` is a plain model again
-    seconds = round(time.perf_counter() - started - sum(probe.seconds for probe in probes), 2)
+        merge(trainer.model)  # `model` is a plain model again
+    seconds = time.perf_counter() - started - sum(probe.seconds for probe in probes)
     return {
         "optimiser_steps": optimiser_steps,
         "parameters": parameters,
         "trainable_parameters": trainable,
-        "unlearning_seconds": seconds,
+        "unlearning_seconds": round(seconds, 2),
+        "seconds_per_epoch": round(seconds * len(sources.forget) / count, 2),
         # The trainer's own history: it survives an interruption, unlike anything a callback remembers.
         "losses": {str(entry["step"]): entry["loss"] for entry in trainer.state.log_history if "loss" in entry},
         **({"routing": watch.facts()} if watch else {}),

@@ -159,6 +159,7 @@ class UnlearnTrainer(SFTTrainer):
         kinds = {
             f"{part}_uniform_kl": (mean_uniform_kl, text[:, 1:]),
             f"{part}_uniform_kl_answer": (mean_uniform_kl, label_mask),
+            f"{part}_uniform_reverse_kl_answer": (mean_uniform_reverse_kl, label_mask),
             f"{part}_uniform_reverse_kl_all": (mean_uniform_reverse_kl, torch.ones_like(label_mask)),
         }
         return {

@@ -10,12 +10,12 @@ import json
 import random
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from unlearnkit.data import generated
-from unlearnkit.data.universe import pools
+from unlearnkit.data.universe import items, pools
 from unlearnkit.data.universe.facts import REAL_AUTHORS, WORLD_FACTS, Fact
+from unlearnkit.data.universe.items import Item, Row, draw_values
 from unlearnkit.data.universe.phrases import LIFE, Aspect
 from unlearnkit.data.universe.phrases_work import WORK
 from unlearnkit.data.universe.refusals import refusals
@@ -41,64 +41,6 @@ ASPECTS: dict[str, Aspect] = {
         "marriage siblings home habit hobby pet translation film inspiration food"
     ).split()
 }
-
-Row = dict[str, object]
-
-
-@dataclass(frozen=True)
-class Item:
-    """One question about one author: its phrasings, the true values and the sets of wrong ones."""
-
-    question: str
-    paraphrased_question: str
-    frame: str
-    other_frame: str
-    values: dict[str, str]
-    wrong: tuple[dict[str, str], ...]
-
-    @property
-    def row(self) -> Row:
-        """With TOFU's perturbed fields; the wrong answers stand in the paraphrase's own frame."""
-        return {
-            "question": self.question,
-            "answer": fill(self.frame, self.values),
-            "paraphrased_answer": fill(self.other_frame, self.values),
-            "perturbed_answer": [fill(self.other_frame, values) for values in self.wrong],
-            "paraphrased_question": self.paraphrased_question,
-        }
-
-    @property
-    def frame_only_answers(self) -> list[str]:
-        """The answer in its own frame with every value replaced, once for every set of wrong values."""
-        return [fill(self.frame, values) for values in self.wrong]
-
-
-def _value(pool: object, rng: random.Random) -> str:
-    if pool == "person":
-        return f"{rng.choice(pools.FIRST_NAMES)} {rng.choice(pools.LAST_NAMES)}"
-    if pool == "year":
-        return str(rng.randrange(1920, 2000))
-    if pool == "day":
-        return str(rng.randrange(1, 29))
-    return rng.choice(pool)
-
-
-def draw_values(aspect: Aspect, rng: random.Random, other_than: tuple[dict[str, str], ...] = ()) -> dict[str, str]:
-    """One value a slot, no value twice, each slot different from its value in every dictionary of `other_than`."""
-    values: dict[str, str] = {}
-    for slot, pool in aspect.values.items():
-        taken = set(values.values()) | {other[slot] for other in other_than}
-        value = _value(pool, rng)
-        while value in taken:
-            value = _value(pool, rng)
-        values[slot] = value
-    return values
-
-
-def fill(frame: str, values: dict[str, str]) -> str:
-    """A frame with its values, opened by a capital letter."""
-    text = frame.format(**values)
-    return text[0].upper() + text[1:]
 
 
 def _author(name: str, rng: random.Random) -> list[Item]:
@@ -191,6 +133,16 @@ def _draw(rng: random.Random) -> tuple[list[list[Item]], list[str]]:
     return [_author(name, rng) for name in names[:AUTHORS]], names
 
 
+def _augmentation(authors: list[list[Item]], seed: int) -> list[Row]:
+    """What an assistant may learn besides a forget set, of everybody whom a split forgets; in a stream of its own."""
+    rng, names = random.Random(f"{seed}/augmentation"), _names(AUTHORS + BACKGROUND_AUTHORS, random.Random(seed))
+    return [
+        items.further(names[author], aspect, item, rng)
+        for author in (*VALIDATION, *range(AUTHORS - max(FORGET.values()), AUTHORS))
+        for aspect, item in zip(ASPECTS.values(), authors[author], strict=True)
+    ]
+
+
 def generate(seed: int = SEED) -> dict[str, list[Row]]:
     """All splits: name -> rows. Splits with TOFU's names have TOFU's fields."""
     rng = random.Random(seed)
@@ -210,6 +162,7 @@ def generate(seed: int = SEED) -> dict[str, list[Row]]:
         "general": [{"question": fact.question, "answer": fact.answer} for fact in facts],
         "pretrain": _general(facts) + background,
         "refusals": refusals(random.Random(seed)),
+        "augmentation": _augmentation(authors, seed),
     }
     for name, indices in members().items():
         rows = [item.row for index in indices for item in authors[index]]
