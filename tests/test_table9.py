@@ -53,9 +53,9 @@ def test_the_rows_are_the_papers_in_its_order(table):
     added = [row.label for row in table.rows if row.fold == "forget05" and row.method in ("retain_2", "uld")]
     assert added == [
         f"{name}_forget05"
-        for name in ("retain_2", "uld", "uld_release", "uld_not_augmented", "uld_alpha_0.5", "uld_alpha_1")
+        for name in ("retain_2", "uld", "uld_release", "uld_not_augmented", "uld_alpha_0.5", "uld_alpha_1", "uld_beta_1")
     ]
-    assert len({draw.run for row in table.rows for draw in row.draws}) == len(table.rows) == 3 * 15 + 5
+    assert len({draw.run for row in table.rows for draw in row.draws}) == len(table.rows) == 3 * 15 + 6
 
 
 def test_baselines_train_the_model_and_assisted_methods_lora(table):
