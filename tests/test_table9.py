@@ -51,10 +51,8 @@ def test_the_rows_are_the_papers_in_its_order(table):
     names = {row.method: row.printed_as for row in own}
     assert names | {m: name for m, name in printed if m not in ("original", "retain")} == names
     added = [row.label for row in table.rows if row.fold == "forget05" and row.method in ("retain_2", "uld")]
-    assert added == [
-        f"{name}_forget05"
-        for name in ("retain_2", "uld", "uld_release", "uld_not_augmented", "uld_alpha_0.5", "uld_alpha_1", "uld_beta_1")
-    ]
+    forms = ("uld", "uld_release", "uld_not_augmented", "uld_alpha_0.5", "uld_alpha_1", "uld_beta_1")
+    assert added == [f"{name}_forget05" for name in ("retain_2", *forms)]
     assert len({draw.run for row in table.rows for draw in row.draws}) == len(table.rows) == 3 * 15 + 6
 
 
@@ -181,7 +179,7 @@ def test_other_tables_do_not_know_assisted_methods():
 def test_a_hub_data_set_has_no_set_of_further_texts():
     content = yaml.safe_load((ROOT / "params" / "paper" / "table9.yaml").read_text(encoding="utf-8"))
     content["assistant"]["augmentation"] = "set"
-    with pytest.raises(KitError, match="here: assistant.augmentation: no set of the hub's"):
+    with pytest.raises(KitError, match=r"here: assistant\.augmentation: no set of the hub's"):
         papers.make(params.parse(content, "here"), "here")
 
 
