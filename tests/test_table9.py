@@ -122,6 +122,18 @@ def test_the_shipped_files_say_what_the_paper_says():
     assert {row.method for row in content.rows} >= methods.ASSISTED.keys()
 
 
+@pytest.mark.parametrize("profile", ["small", "paper"])
+def test_the_larger_profiles_plan(profile, request, monkeypatch):
+    if profile == "small":
+        monkeypatch.setenv("UNLEARNKIT_DATA", str(request.getfixturevalue("real_data")))
+    path = ROOT / "params" / profile / "table9.yaml"
+    plan = papers.make(params.read(path), str(path))
+    assert [row.name for row in plan.rows] == [row.name for row in make().rows]
+    evaluated = run_of(plan, "uld_forget05").spec["augmentation"]["forget"]
+    assert evaluated == "forget05_perturbed", "there is no other set of paraphrases"
+    assert all(json.loads(json.dumps(run.spec)) == run.spec for run in plan.runs.values())
+
+
 REFERENCES = [{"method": "original"}, {"method": "retain"}]
 
 
