@@ -34,7 +34,7 @@ needs-params = $(if $(filter $(1),$(TABLES)),,echo "$(missing); \
 .PHONY: help setup ready all select front reference verify download pin test test-slow lint format notebook lab clean
 
 help:
-	@echo "unlearnkit: regenerates tables of papers on LLM unlearning; this version: Tables 1 to 5 of FLAT, 6 to 8 of A Closer Look"
+	@echo "unlearnkit: regenerates tables of papers on LLM unlearning; this version: Tables 1 to 5 of FLAT, 6 to 8 of A Closer Look, 9 of ULD"
 	@echo
 	@echo "  make setup        create $(VENV) (2 to 5 min and 2 GB of disk; with an NVIDIA GPU several GB more)"
 	@echo "  make table4       one table, table1 ... table10 (tiny table4: 9 min on 2 cores; finished rows cost nothing)"

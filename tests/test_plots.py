@@ -458,3 +458,25 @@ def test_a_notebook_shows_the_figure_and_keeps_its_own_settings(tmp_path: Path) 
     plots.save(plots.trajectories_over_steps(TRAJECTORIES, TRAJECTORY_ROWS, CAPTION), tmp_path, "plain")
     assert content == (tmp_path / "plain.png").read_bytes()
     assert pyplot.get_fignums() == []
+
+
+def test_training_seconds_are_bars_with_their_multiple_of_one_method() -> None:
+    rows = [
+        row("npo", seconds_per_epoch=3.0, unlearning_seconds=30.0),
+        row("uld", seconds_per_epoch=2.0, unlearning_seconds=40.0),
+        row("retain"),
+        row("ga", status="failed"),
+    ]
+    figure = plots.training_seconds(rows, CAPTION, "uld")
+    epoch, whole = figure.axes
+    assert [bar.get_width() for bar in epoch.patches] == [3.0, 2.0]
+    assert [text.get_text() for text in epoch.texts] == ["1.5", "1.0"]
+    assert [text.get_text() for text in whole.texts] == ["0.8", "1.0"]
+    assert "Numbers: times ULD's." in caption_of(figure) and "GA (failed)" in caption_of(figure)
+    with pytest.raises(KitError, match="no row has any"):
+        plots.training_seconds(rows[2:], CAPTION, "uld")
+
+
+def test_trajectories_over_epochs_say_so() -> None:
+    figure = plots.trajectories_over_steps(TRAJECTORIES, TRAJECTORY_ROWS, CAPTION, "epoch")
+    assert figure.axes[1].get_xlabel() == "epoch" and "Marker: last epoch" in caption_of(figure)

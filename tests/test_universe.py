@@ -33,6 +33,7 @@ SPLITS = {
     "world_facts": 56,
     "world_facts_perturbed": 56,
     "general": 104,
+    "augmentation": 200,
     "unseen_perturbed": 80,
     "pretrain": 1856,  # 24 authors x 20 questions x 3, and 104 facts x 4
 }
@@ -134,6 +135,8 @@ def test_fields_are_those_of_tofu():
             expected = plain | {f"option{number}" for number in range(1, 5)}
         if name in ("real_authors_perturbed", "world_facts_perturbed"):
             expected = plain | {"perturbed_answer"}
+        if name == "augmentation":
+            expected = plain | {"paraphrases", "wrong_answers"}
         assert {frozenset(row) for row in load(name)} == {frozenset(expected)}, name
 
 
@@ -217,6 +220,35 @@ def test_nobody_else_is_asked_about_or_names_an_unseen_author():
         text = (tofu.UNIVERSE / f"{name}.json").read_text(encoding="utf-8")
         assert not [one for one in unseen if one in text], name
     assert not pairs(tofu.UNSEEN) & (pairs("full") | pairs("pretrain"))
+
+
+def test_further_texts_are_right_or_wrong_in_frames_and_questions_that_no_other_set_has():
+    """Of everybody who is forgotten; wrong in every value, and never with the values of an evaluated wrong answer."""
+    rows = rows_with_aspects("augmentation")
+    assert authors("augmentation") == authors("forget10") | authors("validation")
+    evaluated = {row["question"]: row for row in load("forget10_perturbed") + load("validation_perturbed")}
+    for aspect, row in rows:
+        tested = evaluated[row["question"]]
+        values = reading(aspect, row["answer"])[1]
+        frames = {reading(aspect, tested[name])[0] for name in ("answer", "paraphrased_answer")}
+        wrong = [reading(aspect, text)[1] for text in tested["perturbed_answer"]]
+        assert row["answer"] == tested["answer"] and (len(row["paraphrases"]), len(row["wrong_answers"])) == (2, 4)
+        asked = {one["question"] for one in row["paraphrases"]}
+        assert len(asked) == 2 and not asked & {row["question"], tested["paraphrased_question"]}
+        assert {author_of(question) for question in asked} == {author_of(row["question"])}
+        for one in row["paraphrases"]:
+            frame, said = reading(aspect, one["answer"])
+            assert said == values and frame not in frames
+        for text in row["wrong_answers"]:
+            frame, said = reading(aspect, text)
+            assert frame not in frames and said not in wrong and not said.items() & values.items()
+
+
+def test_further_texts_have_a_random_stream_of_their_own(monkeypatch):
+    before = universe.generate()
+    monkeypatch.setattr(universe.items, "FURTHER_WRONG_ANSWERS", 1)
+    after = universe.generate()
+    assert {name for name in before if before[name] != after[name]} == {"augmentation"}
 
 
 def test_unseen_authors_are_numbered_behind_all_others():
