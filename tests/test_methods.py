@@ -35,11 +35,13 @@ NEEDS = {
     ("dpo_gd", "paper"): ["forget", "template", "retain", "reference"],
     ("dpo_kl", "paper"): ["forget", "template", "retain", "reference"],
     ("idk_kl", "paper"): ["template", "retain", "reference"],
+    **{("rmu", variant): ["forget", "retain", "reference"] for variant in ("paper", "release")},
 }
 BETA = [(name, variant) for name in ("npo", "npo_rt", "dpo", "idk_ap") for variant in ("paper", "release")]
 BETA += [(name, "paper") for name in ("npo_kl", "dpo_gd", "dpo_kl")]
 PARAMETERS = {key: {"beta": 0.1} for key in BETA} | {(name, "release"): {"padded_length": 500} for name in FLAT}
 PARAMETERS |= {("me_gd", variant): {"alpha": 0.1} for variant in ("paper", "release", "answer")}
+PARAMETERS |= {("rmu", variant): {"steering": 6.5, "alpha": 1200, "layer": 7} for variant in ("paper", "release")}
 SIMNPO = str(Path(__file__).resolve().parent.parent / "params" / "own" / "simnpo.py")
 VARIANTS = [(name, label) for name, method in METHODS.items() for label in method.variants]
 
@@ -64,7 +66,9 @@ def test_description_is_json_with_the_denominators():
         assert [term["weight"] for term in described["llmu", label]["terms"]] == [0.5, 1.0, 1.0]
     for label in ("paper", "release", "answer"):  # alpha ME + GD; the value is under parameters
         assert [term["weight"] for term in described["me_gd", label]["terms"]] == ["alpha", 1.0]
-    others = [one for key, one in described.items() if key[0] not in ("llmu", "me_gd")]
+    for label in ("paper", "release"):
+        assert [term["weight"] for term in described["rmu", label]["terms"]] == [1.0, "alpha"]
+    others = [one for key, one in described.items() if key[0] not in ("llmu", "me_gd", "rmu")]
     assert all(term["weight"] == 1.0 for one in others for term in one["terms"])
     fixed = {key for key, one in described.items() if one["pairing"] == "fixed"}
     assert fixed == {("me_gd", "release"), ("idk_ap", "release")}
@@ -74,7 +78,7 @@ def test_order_and_names_are_those_of_the_papers_tables():
     printed = [method.printed_as for method in METHODS.values()]
     assert printed[:9] == ["GA", "KL", "GD", "PO", "Mismatch", "LLMU", "DPO", "NPO", "NPO-RT"]
     assert printed[9:13] == ["FLAT (TV)", "FLAT (KL)", "FLAT (JS)", "FLAT (Pearson)"]
-    assert printed[13:] == ["ME", "ME+GD", "IDK+AP", "NPO+KL", "DPO+GD", "DPO+KL", "IDK+KL"]
+    assert printed[13:] == ["ME", "ME+GD", "IDK+AP", "NPO+KL", "DPO+GD", "DPO+KL", "IDK+KL", "RMU"]
 
 
 @pytest.mark.parametrize(("name", "label"), VARIANTS)
@@ -82,7 +86,8 @@ def test_arguments_of_losses_are_quantities_or_parameters(name, label):
     chosen = methods.variant(name, label)
     arguments = {argument for term in chosen.terms for argument in term.arguments}
     weights = {term.weight for term in chosen.terms if isinstance(term.weight, str)}
-    assert (arguments - PART_OF.keys()) | weights == set(chosen.parameters)
+    layer = {"layer"} if chosen.inner_parts else set()  # is the trainer's, which says what activations are
+    assert (arguments - PART_OF.keys()) | weights | layer == set(chosen.parameters)
     assert arguments & PART_OF.keys()
 
 
@@ -133,6 +138,13 @@ def test_the_uniform_distribution_is_no_reference():
     assert chosen.compared_parts == chosen.reference_parts == ()
 
 
+def test_activations_are_asked_for_by_part():
+    chosen = methods.variant("rmu")
+    assert chosen.inner_parts == ("forget", "retain") and chosen.frozen_parts == ("retain",)
+    assert chosen.reference and chosen.reference_parts == chosen.compared_parts == chosen.uniform_parts == ()
+    assert [one for one in METHODS if methods.variant(one).inner_parts] == ["rmu"]
+
+
 def test_a_weight_is_a_number_or_a_parameter_by_name():
     term = Term("ga", "answer_tokens", weight="strength")
     assert Variant((term,), "a test", {"strength": 2.0}).terms[0].weight_in({"strength": 3.0}) == 3.0
@@ -153,6 +165,14 @@ def test_a_weight_is_a_number_or_a_parameter_by_name():
         (
             lambda: Variant((Term("ga", "answer_tokens"),), "a test", pairing="fixd"),
             "no pairing 'fixd'; did you mean 'fixed'?",
+        ),
+        (
+            lambda: Variant((Term("rmu_retain", "sequences"), Term("npo", "sequences")), "a test", {"beta": 1.0}),
+            "a method looks at activations ('retain_frozen_states') or at probabilities ('forget_logp')",
+        ),
+        (
+            lambda: Variant((Term("rmu_retain", "sequences"),), "a test"),
+            "'retain_frozen_states': behind which layer? The method has no parameter 'layer'",
         ),
         (lambda: methods.variant("flat_kk"), "no method 'flat_kk'; did you mean 'flat_kl'?"),
         (

@@ -59,8 +59,13 @@ def _me_gd(loss: str, source: str, pairing: str = "fresh") -> Variant:
     return Variant(terms, source, {"alpha": 0.1}, pairing)  # the release's in its fictitious scenario
 
 
+def _rmu(suffix: str, source: str) -> Variant:
+    terms = (Term(f"rmu_forget{suffix}", "sequences"), Term(f"rmu_retain{suffix}", "sequences", weight="alpha"))
+    return Variant(terms, source, {"steering": 6.5, "alpha": 1200, "layer": 7})  # of its run on Zephyr-7B
+
+
 # In the order of FLAT's Table 4; then what A Closer Look adds, whose GA+GD, GA+KL, NPO+GD and IDK+GD are gd, kl, npo_rt
-# and po.
+# and po; then RMU, whose steering and layer are a model's own: which weights it updates, training says (`updated`).
 METHODS: dict[str, Method] = {
     "ga": _method(
         "GA",
@@ -135,6 +140,11 @@ METHODS: dict[str, Method] = {
     "dpo_gd": _method("DPO+GD", Variant((_DPO, _RETAIN), f"{_CLOSER}; DPO as in `dpo`", _BETA)),
     "dpo_kl": _method("DPO+KL", Variant((_DPO, _KL), f"{_CLOSER}; DPO as in `dpo`", _BETA)),
     "idk_kl": _method("IDK+KL", Variant((_TEMPLATE, _KL), f"{_CLOSER}; IDK+GD is PO")),
+    "rmu": _method(
+        "RMU",
+        _rmu("", "WMDP (arXiv 2403.03218), RMU: means over a text's tokens; means over hidden units, as released"),
+        _rmu("_release", "centerforaisafety/wmdp, rmu/unlearn.py: mean over all positions, padding on the left too"),
+    ),
 }
 
 
@@ -215,7 +225,7 @@ def describe(own: str | None = None) -> list[dict]:
             "method": name,
             "printed_as": method.printed_as,
             "variant": label,
-            "needs": [*chosen.parts, *(["reference"] if chosen.reference_parts or chosen.compared_parts else [])],
+            "needs": [*chosen.parts, *(["reference"] if chosen.reference else [])],
             "parameters": chosen.parameters,
             "pairing": chosen.pairing,
             "terms": [

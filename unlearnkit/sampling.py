@@ -5,8 +5,8 @@ import json
 from collections.abc import Callable
 
 from unlearnkit import runs
-from unlearnkit.data import benchmarks, book, real_world, tofu
-from unlearnkit.data.prompts import prompt_format
+from unlearnkit.data import benchmarks, book, real_world, tofu, wmdp_rwku
+from unlearnkit.data.prompts import PromptFormat, prompt_format
 from unlearnkit.errors import KitError
 
 # report(stage, done, total)
@@ -178,6 +178,47 @@ def of_real_world(model, tokenizer, spec: dict, report: Report) -> list[dict]:
     return found + _of_tasks(zeroshot.accuracies(model, tokenizer, how["tasks"], folder, how["batch_size"]))
 
 
+def of_wmdp_rwku(model, tokenizer, spec: dict, report: Report) -> list[dict]:
+    """Answers to RWKU's probes (sets rwku/level1, rwku/level2) where `asked` of a spec names rwku, and the accuracy of
+    lm-eval's tasks (`zeroshot`): those of `utility_tasks`, and of `wmdp_tasks` where it names wmdp.
+
+    An answer ends with its line; ROUGE-L takes the kit's words and stems, RWKU's own code words as they are.
+    """
+    from unlearnkit import zeroshot
+    from unlearnkit.metrics.tofu import rouge_l_recall
+
+    how, found = spec["evaluation"], []
+    for one in _probed(model, tokenizer, spec, report) if "rwku" in spec["asked"] else []:
+        said = one["generation"].partition("\n")[0].strip()
+        found.append(one | {"generation": said, "rouge_l_recall": rouge_l_recall(one["reference"], said)})
+    tasks = how["utility_tasks"] | (how["wmdp_tasks"] if "wmdp" in spec["asked"] else {})
+    report("multiple choice", 0, len(tasks))
+    folder = zeroshot.task_folder(how["task_files"])
+    return found + _of_tasks(zeroshot.accuracies(model, tokenizer, tasks, folder, how["batch_size"]))
+
+
+def _probed(model, tokenizer, spec: dict, report: Report) -> list[dict]:
+    """Samples of RWKU's probes, level by level: a level has its own prompt."""
+    from unlearnkit import evaluation
+
+    source, form = benchmarks.of(spec["data"]), prompt_format(spec["prompt_format"])
+    bounds = {key: spec["evaluation"][key] for key in ("max_length", "max_new_tokens", "tokens_per_batch")}
+    found = []
+    for name in wmdp_rwku.LEVELS:
+        rows = source.load(name)
+        before, _, after = wmdp_rwku.prompt(rows[0], form.before, form.after)
+        asked = [evaluation.Question(name, row["query"], (("answer", row["answer"]),)) for row in rows]
+        found += evaluation.evaluate(
+            model,
+            tokenizer,
+            asked,
+            PromptFormat(before, after, form.source),
+            report=lambda done, total: report("evaluating", done, total),
+            **bounds,
+        )
+    return found
+
+
 def own_answers(model, tokenizer, spec: dict, report: Report) -> dict[str, str]:
     """Question -> what the model says greedily, of all sets that `asked` of a spec names.
 
@@ -212,4 +253,5 @@ SAMPLES = {
     "harry_potter": of_book,
     "muse": of_muse,
     "real_world": of_real_world,
+    "wmdp_rwku": of_wmdp_rwku,
 }

@@ -17,7 +17,8 @@ FROM_RETAIN = frozenset({"mismatch", "retain", "retain_template"})  # parts that
 FROM_TEMPLATES = frozenset({"template", "retain_template"})
 COMPARISONS = ("kl", "kl_all", "logits")  # of both models over the whole vocabulary
 UNIFORM = ("uniform_kl", "uniform_kl_answer", "uniform_reverse_kl_all")  # of the model with the uniform distribution
-QUANTITIES = ("logp", "mean_logp", "prob_sum", "mean_prob", "tokens", "reference_logp", *COMPARISONS, *UNIFORM)
+INNER = ("states", "frozen_states", "text", "direction")  # of activations behind the layer that a parameter names
+QUANTITIES = ("logp", "mean_logp", "prob_sum", "mean_prob", "tokens", "reference_logp", *COMPARISONS, *UNIFORM, *INNER)
 PART_OF = {f"{part}_{quantity}": part for part in PARTS for quantity in QUANTITIES}
 DENOMINATORS = ("sequences", "answer_tokens")
 PAIRINGS = ("fresh", "fixed")
@@ -106,6 +107,16 @@ class Variant:
             for name in term.arguments:
                 if name not in given:
                     raise KitError(f"loss '{term.name}': nothing is called '{name}'{nearest(name, sorted(given))}")
+        inner = self._of(INNER)
+        others = self.arguments & PART_OF.keys() - inner
+        if inner and others:
+            raise KitError(f"a method looks at activations ('{min(inner)}') or at probabilities ('{min(others)}')")
+        if inner and "layer" not in self.parameters:
+            raise KitError(f"'{min(inner)}': behind which layer? The method has no parameter 'layer'")
+
+    def _of(self, quantities: tuple[str, ...]) -> set[str]:
+        """The losses' arguments that are such quantities, of any part."""
+        return {f"{part}_{name}" for part in PARTS for name in quantities} & self.arguments
 
     @property
     def arguments(self) -> set[str]:
@@ -130,3 +141,18 @@ class Variant:
     def uniform_parts(self) -> tuple[str, ...]:
         """The parts on which the model's distributions are compared with the uniform one; no reference is needed."""
         return tuple(part for part in PARTS if {f"{part}_{name}" for name in UNIFORM} & self.arguments)
+
+    @property
+    def inner_parts(self) -> tuple[str, ...]:
+        """The parts whose activations behind a layer are looked at: all, or none."""
+        return self.parts if self._of(INNER) else ()
+
+    @property
+    def frozen_parts(self) -> tuple[str, ...]:
+        """The parts whose activations in the original model are needed."""
+        return tuple(part for part in PARTS if f"{part}_frozen_states" in self.arguments)
+
+    @property
+    def reference(self) -> bool:
+        """Whether anything of the original model is needed."""
+        return bool(self.reference_parts or self.compared_parts or self.frozen_parts)

@@ -1,7 +1,7 @@
 """Utility that is not about the book: word perplexity and zero-shot accuracy, measured by lm-eval in this process.
 
 `tasks` of a table are names in lm-eval's own registry, or files `<name>.yaml` in a folder: the kit's own are in
-data/story/tasks. The code that runs is lm-eval's either way.
+data/story/tasks and data/guild/tasks. The code that runs is lm-eval's either way.
 """
 
 import contextlib
@@ -15,7 +15,8 @@ from pathlib import Path
 from unlearnkit import paths
 from unlearnkit.errors import KitError, nearest
 
-OWN = Path(__file__).parent / "data" / "story" / "tasks"
+KITS = {name: Path(__file__).parent / "data" / name / "tasks" for name in ("story", "guild")}
+OWN = KITS["story"]
 
 # TruthfulQA counts twice, so that the mean of FLAT's nine data sets has ten terms.
 TASKS = tuple(
@@ -27,19 +28,21 @@ TINY_PERPLEXITY = "tiny_wikitext"
 # What picking an answer at random scores; in the real TruthfulQA it differs from question to question.
 CHANCE: dict[str, float] = dict.fromkeys(("boolq", "rte", "winogrande", "piqa"), 1 / 2)
 CHANCE |= dict.fromkeys(("hellaswag", "arc_challenge", "arc_easy", "openbookqa"), 1 / 4)
+CHANCE |= dict.fromkeys(("mmlu", "wmdp_cyber"), 1 / 4)
 CHANCE |= {f"tiny_{task}": chance for task, chance in CHANCE.items()}
 CHANCE |= {"tiny_truthfulqa_mc1": 1 / 4, "tiny_truthfulqa_mc2": 2 / 5}
 
 
 def task_folder(name: str | None) -> Path | None:
-    """Where the task files are: `story`, the kit's own; another folder, below the project where its path is relative;
-    None for lm-eval's. KitError: no folder.
+    """Where the task files are: `story` or `guild`, the kit's own; another folder, below the project where its path is
+    relative; None for lm-eval's. KitError: no folder.
     """
-    if name is None or name == "story":
-        return OWN if name else None
+    if name is None or name in KITS:
+        return KITS[name] if name else None
     folder = paths.inside(str(Path(name).expanduser()))
     if not folder.is_dir():
-        raise KitError(f"there is no folder '{name}'; name one with task files, 'story', or null for lm-eval's own")
+        own = ", ".join(f"'{one}'" for one in KITS)
+        raise KitError(f"there is no folder '{name}'; name one with task files, {own}, or null for lm-eval's own")
     return folder
 
 
@@ -57,7 +60,8 @@ def fingerprint(folder: Path | None) -> str | None:
     if folder is None:
         return None
     content = hashlib.sha256()
-    for file in sorted([*folder.glob("*.*"), *(folder.parent.glob("files/*.json") if folder == OWN else ())]):
+    data = folder.parent.glob("files/**/*.json") if folder in KITS.values() else ()
+    for file in sorted([*folder.glob("*.*"), *data]):
         if file.suffix in (".yaml", ".py", ".json"):
             content.update(file.name.encode() + b"\0" + file.read_bytes())
     return content.hexdigest()[:16]

@@ -7,9 +7,11 @@ A source is a frozen dataclass with `benchmark` (its key in SOURCES), `load(name
 import dataclasses
 from typing import get_args
 
-from unlearnkit.data import book, likeness, muse, real_world, requests, tofu
+from unlearnkit.data import book, likeness, muse, real_world, requests, tofu, wmdp_rwku
 
-Source = tofu.Source | book.Source | muse.Source | requests.Source | real_world.Source | likeness.Source
+Source = (
+    tofu.Source | book.Source | muse.Source | requests.Source | real_world.Source | likeness.Source | wmdp_rwku.Source
+)
 SOURCES: dict[str, type[Source]] = {source.benchmark: source for source in get_args(Source)}
 
 

@@ -96,7 +96,7 @@ class Source:
         found = []
         for entry in [entry for one in names for entry in self.load(one)][chosen]:
             if isinstance(entry, str):
-                found += [{"question": "", "answer": piece} for piece in _pieces(entry, self.piece_words)]
+                found += [{"question": "", "answer": piece} for piece in pieces(entry, self.piece_words)]
             else:
                 found.append(continued(entry))
         return found
@@ -190,7 +190,7 @@ def check(sets: dict[str, list]) -> None:
             )
 
 
-def _pieces(text: str, length: int | None) -> list[str]:
+def pieces(text: str, length: int | None) -> list[str]:
     """The text, or its pieces of `length` words where it has more; white space between words becomes one space."""
     words = text.split()
     if length is None or len(words) <= length:

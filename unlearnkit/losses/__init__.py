@@ -4,11 +4,11 @@ A loss takes per-sequence quantities of one micro-batch and returns a vector of 
 contribution per sequence, to be minimised. Dividing is not its job: the caller sums the vector and divides by
 a stated denominator, over="sequences" or over="answer_tokens", counted over the whole effective batch. The
 result is then independent of how gradient accumulation split that batch (not so for the releases that look at
-padding or at a whole micro-batch: flat_*_release, kl_release and me_release, which say so).
+padding or at a whole micro-batch: flat_*_release, kl_release, me_release and rmu_*_release, which say so).
 
 Argument names, part_quantity, are the declaration of what a method needs. A signature without retain_* and mismatch_*
-loads no retain data, one without *_reference_logp, *_kl, *_kl_all and *_logits asks nothing of the original model
-(nor do the three with `uniform` in their names).
+loads no retain data, one without *_reference_logp, *_kl, *_kl_all, *_logits and *_frozen_states asks nothing of the
+original model (nor do the three with `uniform` in their names).
 
     part      forget    forget prompt with the forget response
               template  forget prompt with the template response
@@ -34,8 +34,16 @@ loads no retain data, one without *_reference_logp, *_kl, *_kl_all and *_logits 
                               (positions,), a few positions at a time; returns for each sequence the vector of its
                               values, one for each token of the row: prompt included, padding not
 
+    Others are of the activations behind one decoder layer, which the method's parameter `layer` names, 0 the first;
+    a method looks at these or at probabilities:
+              states         (batch, length, hidden), of the padded row
+              frozen_states  the same of the original model: no gradient
+              text           (batch, length), bool: the row's tokens, not its padding
+              direction      (hidden,), a fixed random unit vector, drawn once
+
 Arguments without a part in their name (beta, padded_length) are hyper-parameters; none has a default here.
-`sequence_quantities` computes the quantities of token log-probabilities, training/divergence.py the others.
+`sequence_quantities` computes the quantities of token log-probabilities, training/divergence.py those over the
+vocabulary, training/activations.py those of a layer.
 """
 
 from unlearnkit.losses.ap import ap
@@ -65,6 +73,7 @@ from unlearnkit.losses.ga import ga
 from unlearnkit.losses.kl import kl, kl_release, kl_release_muse
 from unlearnkit.losses.me import me, me_answer, me_release
 from unlearnkit.losses.npo import npo, npo_release
+from unlearnkit.losses.rmu import rmu_forget, rmu_forget_release, rmu_retain, rmu_retain_release
 from unlearnkit.losses.token_stats import sequence_quantities
 
 __all__ = [
@@ -98,6 +107,10 @@ __all__ = [
     "npo",
     "npo_release",
     "retain_cross_entropy",
+    "rmu_forget",
+    "rmu_forget_release",
+    "rmu_retain",
+    "rmu_retain_release",
     "sequence_quantities",
     "template_cross_entropy",
 ]

@@ -39,17 +39,20 @@ def declared(chosen: Variant) -> dict[str, bool]:
         "forget": bool(parts & {"forget", "template", "mismatch"}),
         "retain": bool(parts & FROM_RETAIN),
         "template": bool(parts & FROM_TEMPLATES),
-        "reference": bool(chosen.reference_parts or chosen.compared_parts),
+        "reference": chosen.reference,
     }
 
 
 def rows(own: str | None = None) -> list[tuple[str, str]]:
-    """(method, variant) of the table: every method as its paper writes it, and as released where that needs others."""
+    """(method, variant) of the table: every method as its paper writes it, and as released where that needs others.
+
+    Methods that look at the activations behind a layer (RMU) are left out: their layer and weights are a model's own.
+    """
     return [
         (name, label)
         for name, method in known(own).items()
         for label, chosen in method.variants.items()
-        if label == "paper" or declared(chosen) != declared(method.variants["paper"])
+        if (label == "paper" or declared(chosen) != declared(method.variants["paper"])) and not chosen.inner_parts
     ]
 
 

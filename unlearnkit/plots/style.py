@@ -56,6 +56,7 @@ STYLE: dict[str, tuple[Marker, str]] = {
     "dpo_gd": (PILLAR, "#7A2553"),
     "dpo_kl": (SLANTED, "#F28CB4"),
     "idk_kl": ((4, 1, 45), "#D14B6A"),
+    "rmu": ((3, 1, 0), "#9A6B00"),
 }
 # Methods that the kit does not know, a user's own: green, by their name.
 OWN: tuple[tuple[Marker, str], ...] = (

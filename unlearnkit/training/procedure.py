@@ -10,6 +10,7 @@ from unlearnkit.data.prompts import PromptFormat
 from unlearnkit.errors import KitError
 from unlearnkit.methods import variant
 from unlearnkit.training import examples, expert
+from unlearnkit.training.activations import ActivationTrainer
 from unlearnkit.training.callbacks import Probe, Progress
 from unlearnkit.training.config import run, sft_config
 from unlearnkit.training.divergence import check_head
@@ -17,6 +18,9 @@ from unlearnkit.training.dropout import switch_off_dropout
 from unlearnkit.training.lora import lora_config
 from unlearnkit.training.reference import add_reference_logp, add_reference_states
 from unlearnkit.training.unlearn import UnlearnTrainer
+from unlearnkit.training.updated import only
+
+FEW = ("lora", "expert", "updated")  # ways to train few parameters
 
 
 def unlearn(
@@ -35,18 +39,21 @@ def unlearn(
     it is now.
 
     `how`: {"method", "variant", "parameters", "parts", "training"} as planned; "own_methods" is the path of a file of
-    the user's own, training's "lora" describes adapters, its "expert" which experts alone are trained (one of both at
-    most); without them the kit's methods and full fine-tuning. Dropout is off. Returns facts for a manifest: optimiser
-    steps, seconds, how many parameters the model has and how many were trained, and the loss of every step (mean over
-    the effective batch, keyed by the step as text); of a mixture of experts also "routing", as from `expert.Watch`.
+    the user's own, training's "lora" describes adapters, its "expert" which experts and its "updated" which modules of
+    which layers alone are trained (one of the three at most); without them the kit's methods and full fine-tuning.
+    Dropout is off. Returns facts for a manifest: optimiser steps, seconds, how many parameters the model has and how
+    many were trained, and the loss of every step (mean over the effective batch, keyed by the step as text); of a
+    mixture of experts also "routing", as from `expert.Watch`.
     """
     from datasets import Dataset
 
     chosen = variant(how["method"], how["variant"], how.get("own_methods"))
     training = how["training"]
-    lora, one_expert = training.get("lora"), training.get("expert")
-    if lora and one_expert:
-        raise KitError("training: 'lora' and 'expert' are two ways to train few parameters; set one of them to null")
+    lora, one_expert, updated = (training.get(name) for name in FEW)
+    given = [name for name in FEW if training.get(name)]
+    if len(given) > 1:
+        two = " and ".join(f"'{name}'" for name in given)
+        raise KitError(f"training: {two} are two ways to train few parameters; set one of them to null")
     adapters = lora_config(model, lora) if lora else None
     parameters = model.num_parameters()
     switch_off_dropout(model)
@@ -69,8 +76,9 @@ def unlearn(
         length = longest if f"{part}_kl_all" in chosen.arguments else None  # the only one that looks at padding
         states[part] = add_reference_states(rows, part, compared_with, tokenizer, training, length)
     selected = watch.select() if one_expert else []
-    with expert.isolate(model, selected, one_expert["router"]) if one_expert else contextlib.nullcontext():
-        trainer = UnlearnTrainer(
+    isolated = expert.isolate(model, selected, one_expert["router"]) if one_expert else contextlib.nullcontext()
+    with isolated, only(model, updated):
+        trainer = (ActivationTrainer if chosen.inner_parts else UnlearnTrainer)(
             variant=chosen,
             parameters=how["parameters"],
             reference_states=states,

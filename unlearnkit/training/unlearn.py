@@ -33,13 +33,14 @@ class Collator:
     """
 
     def __init__(self, parts: tuple[str, ...], pad_id: int, states: dict[str, list] | None = None):
-        self.parts, self.pad_id, self.states = parts, pad_id, states or {}
+        self.parts, self.pad_id, self.states, self.side = parts, pad_id, states or {}, "right"
 
     def __call__(self, examples: list[dict]) -> dict:
         stacked = [example[f"{part}_input_ids"] for part in self.parts for example in examples]
         labels = [example[f"{part}_labels"] for part in self.parts for example in examples]
-        input_ids, attention_mask = pad(stacked, self.pad_id)
-        batch = {"input_ids": input_ids, "attention_mask": attention_mask, "labels": pad(labels, IGNORE)[0]}
+        input_ids, attention_mask = pad(stacked, self.pad_id, self.side)
+        labels, _ = pad(labels, IGNORE, self.side)
+        batch = {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}
         for part in self.parts:
             name = f"{part}_reference_logp"
             if name in examples[0]:
@@ -103,8 +104,22 @@ class UnlearnTrainer(SFTTrainer):
         return dict(zip(("sequences", *self.variant.parts), counts, strict=True))
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        states_seen = last_states(self.backbone) if self.over_vocabulary else nullcontext()
-        with states_seen as states, self.anchor.recorded() if self.anchor else nullcontext() as routed:
+        with self.anchor.recorded() if self.anchor else nullcontext() as routed:
+            given, outputs = self.quantities(model, inputs)
+        given |= self.parameters
+        rows = len(inputs["input_ids"]) // len(self.variant.parts)
+        loss = sum(self._term(term, given, rows) for term in self.variant.terms)
+        if self.anchor:
+            loss = loss + self.anchor(routed, inputs) / self.denominators["sequences"]
+        loss = loss * self.accelerator.num_processes  # gradients are averaged over processes; ours are sums
+        return (loss, outputs) if return_outputs else loss
+
+    def quantities(self, model, inputs: dict) -> tuple[dict, object]:
+        """What losses take of one micro-batch, by the names of their arguments; and the model's outputs.
+
+        One forward pass of `model`, whose routers an anchor records.
+        """
+        with last_states(self.backbone) if self.over_vocabulary else nullcontext() as states:
             outputs = model(
                 input_ids=inputs["input_ids"],
                 attention_mask=inputs["attention_mask"],
@@ -112,7 +127,7 @@ class UnlearnTrainer(SFTTrainer):
                 fused_lm_head=True,
             )
         stacked = sequence_quantities(outputs.log_probs, outputs.label_mask)
-        given = {name: value for name, value in inputs.items() if name.endswith("_reference_logp")} | self.parameters
+        given = {name: value for name, value in inputs.items() if name.endswith("_reference_logp")}
         rows = len(inputs["input_ids"]) // len(self.variant.parts)
         for index, part in enumerate(self.variant.parts):
             own = slice(index * rows, (index + 1) * rows)
@@ -123,11 +138,7 @@ class UnlearnTrainer(SFTTrainer):
             if part in self.variant.compared_parts:
                 pair = states[0][own], inputs[f"{part}_reference_states"]
                 given |= self._compared(part, pair, outputs.label_mask[own], text)
-        loss = sum(self._term(term, given, rows) for term in self.variant.terms)
-        if self.anchor:
-            loss = loss + self.anchor(routed, inputs) / self.denominators["sequences"]
-        loss = loss * self.accelerator.num_processes  # gradients are averaged over processes; ours are sums
-        return (loss, outputs) if return_outputs else loss
+        return given, outputs
 
     def _compared(self, part: str, pair: tuple, label_mask, text) -> dict:
         """What the method asks for of the comparison with the original model. pair: last hidden states of both."""
