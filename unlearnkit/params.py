@@ -14,6 +14,7 @@ from unlearnkit.errors import KitError, nearest
 from unlearnkit.schema import Book, Divergences, Muse, Needs, Params, Table
 from unlearnkit.schema_closer_look import Continual, Convergence, Fictitious, RealWorld
 from unlearnkit.schema_studies import Likeness
+from unlearnkit.schema_uoe import OneExpertTable
 
 # The parameters of every table.
 TABLES: dict[str, type[Table]] = {
@@ -29,6 +30,7 @@ TABLES: dict[str, type[Table]] = {
     "table7": Continual,
     "table7_ten": Continual,
     "table8": RealWorld,
+    "table10": OneExpertTable,
 }
 
 

@@ -35,6 +35,7 @@ MODULES = {
     "table7": "closer_look_table7",
     "table7_ten": "closer_look_table7",
     "table8": "closer_look_table8",
+    "table10": "uoe_table10",
 }
 
 

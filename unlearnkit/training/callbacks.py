@@ -18,7 +18,10 @@ class Progress(TrainerCallback):
 
 
 class Probe(TrainerCallback):
-    """Call `measure(model, step)` after every step for which `when(step)` is true; training does not notice."""
+    """Call `measure(model, step)` after every step for which `when(step)` is true.
+
+    Training does not notice, unless it returns True: then it ends after this step.
+    """
 
     def __init__(self, measure: Callable, when: Callable[[int], bool]):
         self.measure, self.when = measure, when
@@ -28,7 +31,8 @@ class Probe(TrainerCallback):
         if self.when(state.global_step):
             started = time.perf_counter()
             with untouched(model):
-                self.measure(model, state.global_step)
+                if self.measure(model, state.global_step):
+                    control.should_training_stop = True
             self.seconds += time.perf_counter() - started
 
 
