@@ -13,8 +13,10 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class OneExpertData(Strict):
-    """`wmdp`, `rwku`: guild (the kit's own), local (below UNLEARNKIT_DATA), or a hub id with its revision. `people`: how
-    many of RWKU's are forgotten. `piece_words`: longer texts are trained on in pieces of so many words; null for whole.
+    """`wmdp`, `rwku`: guild (the kit's own), local (below UNLEARNKIT_DATA), or a hub id with its revision.
+
+    `people`: how many of RWKU's are forgotten. `piece_words`: longer texts are trained on in pieces of so many words;
+    null for whole texts.
     """
 
     benchmark: Literal["wmdp_rwku"]

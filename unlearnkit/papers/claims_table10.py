@@ -10,7 +10,7 @@ from functools import partial
 from unlearnkit import paths, tables
 from unlearnkit.claims import Claim, checked
 
-METHODS = ("ga", "gd", "npo", "rmu")
+METHODS = ("ga", "gd", "npo_rt", "rmu")
 GAIN = 0.35  # the abstract's
 
 

@@ -12,7 +12,7 @@ from unlearnkit.schema_uoe import OneExpertRow, OneExpertTable
 BENCHMARKS = ("wmdp", "rwku")
 REFERENCES = {"original": "Pretrained"}
 NEEDED = {"original": "what a method keeps is measured against"}
-NAMES = {"gd": "GDIFF"}  # as SEUF calls it
+NAMES = {"gd": "GDIFF", "npo_rt": "NPO"}  # as SEUF calls them; both have a retain loss of weight 1
 LEVELS = {"wmdp": "wmdp_accuracy", "rwku": "rwku_rouge_l_recall"}  # forget efficacy: a metric of each benchmark
 
 
@@ -54,10 +54,6 @@ def make(content: OneExpertTable, where: str, split: str | None = None) -> Plan:
                 if (row.base_models is None or base_model in row.base_models)
                 and (row.benchmarks is None or benchmark in row.benchmarks)
             ]
-    names = [row.name for row in plan.rows]
-    for name in names:
-        if names.count(name) > 1:
-            raise KitError(f"{where}: rows: '{name}' is there twice")
     return plan
 
 

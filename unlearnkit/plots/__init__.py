@@ -45,4 +45,5 @@ __all__ = [
     "trajectories_over_steps",
     "truth_ratio_distributions",
     "utility_vs_efficacy",
+    "utility_vs_forgetting",
 ]
