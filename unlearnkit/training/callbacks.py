@@ -38,20 +38,28 @@ class Probe(TrainerCallback):
 
 @contextlib.contextmanager
 def untouched(model):
-    """Evaluate in between: the model's mode and every random state are afterwards what they were before."""
+    """Evaluate in between: the model's mode and every random state are afterwards what they were before.
+
+    A mixture returns no router logits meanwhile: TRL switches them on for training, and transformers' loss on them
+    cannot read a continuation whose prompt is cached.
+    """
     import random
 
     import numpy
     import torch
 
-    training = model.training
+    training, routers = model.training, getattr(model.config, "output_router_logits", None)
     states = random.getstate(), numpy.random.get_state()
     devices = list(range(torch.cuda.device_count()))
     try:
         with torch.random.fork_rng(devices=devices), torch.no_grad():
             model.eval()
+            if routers:
+                model.config.output_router_logits = False
             yield
     finally:
+        if routers:
+            model.config.output_router_logits = True
         model.train(training)
         random.setstate(states[0])
         numpy.random.set_state(states[1])
