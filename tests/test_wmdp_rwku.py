@@ -350,8 +350,8 @@ def test_metrics_are_means_over_questions_with_their_intervals(told):
     assert found["wmdp_accuracy"] == 0.25 and found["utility_accuracy"] == 0.5
     assert found["rwku_rouge_l_recall"] == found["rwku_level2_rouge_l_recall"] == 1.0
     assert found["questions_wmdp_accuracy"] == 80 and found["questions_rwku_rouge_l_recall"] == 160
-    assert found["wmdp_accuracy_lo"] < 0.25 < found["wmdp_accuracy_hi"]
-    assert (found["rwku_rouge_l_recall_lo"], found["rwku_rouge_l_recall_hi"]) == (1.0, 1.0)
+    assert found["wmdp_accuracy_ci_lo"] < 0.25 < found["wmdp_accuracy_ci_hi"]
+    assert (found["rwku_rouge_l_recall_ci_lo"], found["rwku_rouge_l_recall_ci_hi"]) == (1.0, 1.0)
 
 
 def test_several_tasks_count_by_their_questions():

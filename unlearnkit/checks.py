@@ -145,9 +145,10 @@ def check_rows(
                 check_lora(content, f"unlearn.{setting}.", getattr(content.unlearn, setting).lora, base_models)
                 check_lora(content, "", getattr(row, "lora", None), base_models)
             label = (row.method, row.variant, row.setting or content.unlearn.default, getattr(row, "note", None))
-            if label in seen:
+            of_models = {(name, label) for name in row.base_models or content.base_models}
+            if seen & of_models:
                 raise KitError(f"the row '{row.method}' ({', '.join(filter(None, label[1:]))}) is there twice")
-            seen.add(label)
+            seen |= of_models
     there = {row.method for row in content.rows if row.base_models is None}
     for name, why in needed.items():
         if name not in there:

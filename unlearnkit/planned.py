@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from unlearnkit import hub, methods, models, paths, schema, terms
 from unlearnkit.checks import parameters
-from unlearnkit.data import benchmarks, book, likeness, muse, real_world, requests, templates, tofu
+from unlearnkit.data import benchmarks, book, likeness, muse, real_world, requests, templates, tofu, wmdp_rwku
 from unlearnkit.errors import at
 
 # Bumped when a change of the code alters a run's numbers on purpose.
@@ -137,6 +137,12 @@ def source(content: schema.Params) -> benchmarks.Source:
     if data.benchmark == "muse":
         revision = hub.revision("dataset", data.source, data.revision)
         return muse.Source(data.source, revision, data.piece_words, data.train_on)
+    if data.benchmark == "wmdp_rwku":
+        pinned = {
+            f"{name}_revision": hub.revision("dataset", getattr(data, name), getattr(data, f"{name}_revision"))
+            for name in ("wmdp", "rwku")
+        }
+        return wmdp_rwku.Source(**data.model_dump(exclude={"benchmark"}) | pinned)
     if data.benchmark == "tofu_likeness":
         return likeness.Source(data.source, data.forget_split)
     revision = hub.revision("dataset", data.source, data.revision)

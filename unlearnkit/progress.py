@@ -26,9 +26,8 @@ def work(run: Run) -> float:
         return ROW_WORK + 2 * batch * ((training or {}).get("steps") or 10)
     try:
         names = [spec["split"]] if run.kind == "base_model" else spec["splits"]
-        rows = sum(
-            len(tofu.load(spec["data"]["source"], name)) for name in names if tofu.folder(spec["data"]["source"])
-        )
+        source = spec["data"].get("source")  # of some benchmarks there are two, and their sets are not counted
+        rows = sum(len(tofu.load(source, name)) for name in names if source and tofu.folder(source))
     except KitError:
         rows = 0
     return (training["epochs"] or 1) * (rows or 4000)

@@ -29,8 +29,8 @@ from unlearnkit.planned import Run
 # a run's spec, and with it its key, holds all that they decide. Not hub, which fetches data when a run is executed.
 OUTSIDE_RUNS = set(
     "__main__ captions claims cli engines front notebook papers plots progress report rescore results select tables "
-    "text verify params schema schema_training schema_closer_look schema_studies schema_uld checks planned plan "
-    "grid".split()
+    "text verify params schema schema_training schema_closer_look schema_studies schema_uld schema_uoe checks planned "
+    "plan grid".split()
 )
 LIBRARIES = (
     "torch",

@@ -66,16 +66,28 @@ def _truths(asked: list) -> list:
     return [dataclasses.replace(question, answers=question.answers[:1]) for question in asked]
 
 
-def on_the_way(spec: dict) -> tuple[list, Callable[[list[dict]], dict]]:
-    """What a trajectory asks, and what makes a point of the samples.
+def on_the_way(spec: dict) -> Callable[[object, object], dict]:
+    """What makes a point of a trajectory of a model and its tokenizer.
 
-    Of the retain set the right answer alone: that is what a trajectory shows of it.
+    Of TOFU's retain set the right answer alone is asked: that is what a trajectory shows of it.
     """
     from unlearnkit.metrics import convergence
+    from unlearnkit.metrics.wmdp_rwku import wmdp_rwku_metrics
 
+    if spec["data"].get("benchmark") == "wmdp_rwku":
+        how = spec["evaluation"]
+        return lambda model, tokenizer: wmdp_rwku_metrics(
+            of_wmdp_rwku(model, tokenizer, spec, quiet), how["wmdp_tasks"], how["utility_tasks"]
+        )
     if spec["evaluation"].get("entropy"):
-        return asked(spec, list(spec["evaluated"])), convergence.point
-    return asked(spec, ["forget"]) + _truths(asked(spec, ["retain"])), point
+        questions, made = asked(spec, list(spec["evaluated"])), convergence.point
+    else:
+        questions, made = asked(spec, ["forget"]) + _truths(asked(spec, ["retain"])), point
+    return lambda model, tokenizer: made(sample(model, tokenizer, spec, questions, False, quiet))
+
+
+def quiet(stage: str, done: int, total: int) -> None:
+    """A trajectory reports no progress of its own."""
 
 
 def sample(model, tokenizer, spec: dict, asked: list, generate: bool, report: Report) -> list[dict]:

@@ -67,13 +67,15 @@ class Anchor(Strict):
 
 
 class OneExpert(Strict):
-    """Which experts alone are trained: the `top` ones of highest affinity, over all layers or in each (`per_layer`).
+    """Which experts alone are trained: the `top` ones of highest affinity, over all layers or in each (`per_layer`), or
+    as many drawn at random (`select`).
 
     `router`: their layer's whole router is trained with them, or their own rows of it. `gate` and `tokens`: what
     affinity and anchor are of: gates after or before top-k, of all tokens or of the answers'. `anchor: null`: none.
     """
 
     top: Positive
+    select: Literal["affinity", "random"] = "affinity"
     per_layer: bool
     router: Literal["layer", "row"]
     gate: Literal["after_top_k", "before_top_k"]

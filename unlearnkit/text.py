@@ -11,7 +11,7 @@ from unlearnkit.planned import Plan
 from unlearnkit.tables import read_csv, reference_folder
 
 Block = list[list[str]]
-PAPERS = ("flat", "closer_look")  # as the files of results/published begin
+PAPERS = ("flat", "closer_look", "seuf")  # as the files of results/published begin
 
 # The printed columns: metric of the kit, its short head, digits after the point.
 PRINTED = (

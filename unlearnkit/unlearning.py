@@ -60,9 +60,10 @@ def _augmented(spec: dict) -> "examples.Sources":
 
 
 def unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> tuple:
-    """(the unlearned model, facts). On the way it is measured: a trajectory of the forget and retain sets, samples at
-    named steps.
+    """(the unlearned model, facts). On the way it is measured: a trajectory, samples at named steps. Where the spec says
+    `until`, the first measured step with these levels is the last.
     """
+    from unlearnkit.metrics.wmdp_rwku import reached
     from unlearnkit.training import assistant, examples, procedure
     from unlearnkit.training.callbacks import Probe, untouched
 
@@ -75,23 +76,21 @@ def unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> tuple:
     steps, _ = examples.examples_needed(unlearn["training"], len(sources.forget))
     if every == "epoch":
         every = examples.steps_of_an_epoch(unlearn["training"], len(sources.forget))
-
-    def quiet(stage, done, total):
-        """The trajectory reports no progress of its own."""
-
-    on_the_way, point = sampling.on_the_way(spec) if every or at_steps else ([], None)
+    point = sampling.on_the_way(spec) if every or at_steps else None
     asked = sampling.asked(spec, spec["sets"]) if sample_steps else []
 
     def on_trajectory(step: int) -> bool:
         return step in at_steps or bool(every and (step % every == 0 or step == steps))
 
-    def probe(probed, step: int) -> None:
+    def probe(probed, step: int) -> bool:
+        """Measure; whether what the spec wants to reach is reached."""
         if step in sample_steps:
-            at_step = sampling.sample(probed, tokenizer, spec, asked, True, quiet)
+            at_step = sampling.sample(probed, tokenizer, spec, asked, True, sampling.quiet)
             runs.write_samples(folder / f"samples-{step}.jsonl.gz", at_step)
         if on_trajectory(step):
-            points[str(step)] = point(sampling.sample(probed, tokenizer, spec, on_the_way, False, quiet))
+            points[str(step)] = point(probed, tokenizer)
             runs.write_json(kept, points)
+        return "until" in spec and on_trajectory(step) and reached(points[str(step)], spec["until"])
 
     with untouched(model):
         probe(model, 0)

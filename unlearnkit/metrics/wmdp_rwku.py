@@ -49,7 +49,8 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
 def wmdp_rwku_metrics(
     samples: list[dict], wmdp_tasks: Mapping[str, str], utility_tasks: Mapping[str, str]
 ) -> dict[str, float]:
-    """All metrics of one model from its stored samples, with `_lo` and `_hi`; without what was not asked.
+    """All metrics of one model from its stored samples, with their intervals, `_ci_lo` and `_ci_hi`; without what was
+    not asked.
 
     wmdp_tasks, utility_tasks: the tasks behind the two accuracies (keys; of several: the share of all their questions).
     Parts: `rwku_level1_rouge_l_recall`, `rwku_level2_rouge_l_recall`, and `questions_...`, how many there were.
@@ -72,5 +73,10 @@ def wmdp_rwku_metrics(
     return found
 
 
+def reached(found: Mapping[str, float], levels: Mapping[str, float]) -> bool:
+    """Whether every metric of `levels` is at its level or below it."""
+    return all(found[key] <= level for key, level in levels.items())
+
+
 def _with_interval(key: str, value: float, interval: tuple[float, float], n: int) -> dict[str, float]:
-    return {key: value, f"{key}_lo": interval[0], f"{key}_hi": interval[1], f"questions_{key}": n}
+    return {key: value, f"{key}_ci_lo": interval[0], f"{key}_ci_hi": interval[1], f"questions_{key}": n}

@@ -66,17 +66,17 @@ def check_judges(content: Fictitious) -> None:
 
 def check_names(content: Params) -> None:
     """KitError: a reference row that is not like those of all methods, or two rows of one name."""
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, str], int] = {}
     for number, row in enumerate(content.rows):
         own = sorted(row.model_fields_set - RowParams.model_fields.keys())
         if own and row.method in checks.REFERENCE_ROWS and (row.method, own) != ("retain_2", ["forget_splits"]):
             raise KitError(f"rows.{number}.{own[0]}: the reference row '{row.method}' has none of its own")
         label = Row("", row.method, "", (), row.variant, note=row.note).label
-        if label in seen:
-            raise KitError(
-                f"rows.{number}.note: '{row.note}' makes the row's name that of rows.{seen[label]}, '{label}'"
-            )
-        seen[label] = number
+        for name in row.base_models or content.base_models:
+            if (name, label) in seen:
+                other = seen[name, label]
+                raise KitError(f"rows.{number}.note: '{row.note}' makes the row's name that of rows.{other}, '{label}'")
+            seen[name, label] = number
 
 
 def _check(content: Fictitious, where: str) -> None:

@@ -7,7 +7,7 @@ from unlearnkit.plots.closer_look import over_requests, parts, utility_vs_effica
 from unlearnkit.plots.convergence import convergence_over_steps
 from unlearnkit.plots.costs import training_seconds
 from unlearnkit.plots.divergences import flat_beside_dpo, gradient_weights, loss_surfaces, reach_of_the_bound
-from unlearnkit.plots.experts import affinity, selection_shift, trained_share
+from unlearnkit.plots.experts import affinity, selection_shift, trained_share, utility_vs_forgetting
 from unlearnkit.plots.fronts import fronts
 from unlearnkit.plots.likeness import kept_by_likeness
 from unlearnkit.plots.lora import over_trained_parameters
@@ -47,4 +47,5 @@ __all__ = [
     "trajectories_over_steps",
     "truth_ratio_distributions",
     "utility_vs_efficacy",
+    "utility_vs_forgetting",
 ]

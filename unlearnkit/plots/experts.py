@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from unlearnkit.errors import KitError
+from unlearnkit.plots.points import named_points
 from unlearnkit.plots.style import (
     DASHED,
     INK,
@@ -18,6 +19,7 @@ from unlearnkit.plots.style import (
     known,
     label_of,
     new_figure,
+    not_drawn,
     row_name,
     size_of,
     styles_of,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARK = "#D55E00"
+FORGETTING = {"wmdp": "wmdp_accuracy", "rwku": "rwku_rouge_l_recall"}
 
 
 def affinity(routings: dict[str, dict], caption: str) -> "Figure":
@@ -142,4 +145,48 @@ def trained_share(rows: list[dict], caption: str) -> "Figure":
                 axes.spines[side].set_visible(False)
         all_axes[-1].set_xlabel("trained parameters, share of all")
         add_caption(figure, caption, ["Hollow: collapsed."])
+    return figure
+
+
+def utility_vs_forgetting(rows: list[dict], ways: dict[str, list[dict]], caption: str) -> "Figure":
+    """One panel per base model and benchmark (`fold`): x forget efficacy, y utility, from 0 to 1; a marker a row.
+
+    ways: row name -> its measured steps, drawn as thin lines from the original model's marker on. Hollow: collapsed.
+    Rows without either number are named in the caption; KitError where no row has both.
+    """
+    import seaborn
+
+    drawn = [row for row in rows if known(row.get("forget_efficacy")) and known(row.get("utility_accuracy"))]
+    if not drawn:
+        raise KitError("figure of utility and forgetting: no row has both forget_efficacy and utility_accuracy")
+    styles, panels = styles_of(rows), {}
+    for row in drawn:
+        panels.setdefault((row["base_model"], row["fold"]), []).append(row)
+    with house_style():
+        figure = new_figure(height=0.5 + 3.8 * len(panels))
+        all_axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
+        for axes, ((base_model, fold), members) in zip(all_axes, panels.items(), strict=True):
+            key = FORGETTING[fold]
+            before = [
+                (row["forget_efficacy"], row["utility_accuracy"]) for row in members if row["method"] == "original"
+            ]
+            for row in members:
+                way = [*before, *((at[key], at["utility_accuracy"]) for at in ways.get(row_name(row), []))]
+                line = {"color": styles[row["method"]][1], "linewidth": 0.8, "alpha": 0.5, "zorder": 1}
+                if row["method"] != "original" and len(way) > 1:
+                    axes.plot(*zip(*way, strict=True), linestyle=DASHED if row["experts"] else "-", **line)
+            axes.axhline(0.25, color="#C8C8C8", linewidth=0.8, zorder=0)
+            axes.set_xlim(-0.04, 1.04)
+            axes.set_ylim(0.1, 1.06)
+            axes.set_xlabel(f"FE: {'accuracy' if fold == 'wmdp' else 'ROUGE-L recall'}, lower is better")
+            axes.set_ylabel("UT: utility")
+            axes.set_title(f"{base_model}, {fold}")
+            seaborn.despine(ax=axes)
+        notes = [
+            "Thin: the way there, step by step; dashed: single experts trained. Grey: chance.",
+            "Hollow: collapsed.",
+        ]
+        add_caption(figure, caption, notes + not_drawn([row for row in rows if row not in drawn]))
+        for axes, members in zip(all_axes, panels.values(), strict=True):
+            named_points(axes, members, [(row["forget_efficacy"], row["utility_accuracy"]) for row in members], styles)
     return figure

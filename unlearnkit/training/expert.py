@@ -6,6 +6,7 @@ Source: SEUF (arXiv 2411.18797), section 3.
 """
 
 import contextlib
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -133,11 +134,15 @@ class Watch:
         self.before = experts.choices(model, self.batches("all"))
         self.found: dict = {"layers": list(self.before)}
 
-    def select(self) -> list[experts.Expert]:
-        """The experts that training's "expert" asks for."""
+    def select(self, seed: int) -> list[experts.Expert]:
+        """The experts that training's "expert" asks for; `seed`: of random ones."""
         how = self.how
         affinity = experts.affinity(self.model, self.batches(how["tokens"]), how["gate"]).tolist()
-        selected = experts.top(affinity, self.found["layers"], how["top"], how["per_layer"])
+        ranked = affinity
+        if how.get("select") == "random":
+            stream = random.Random(f"{seed}/experts")
+            ranked = [[stream.random() for _ in row] for row in affinity]
+        selected = experts.top(ranked, self.found["layers"], how["top"], how["per_layer"])
         self.found |= {"affinity": affinity, "selected": [list(name) for name in selected]}
         return selected
 

@@ -75,7 +75,7 @@ def unlearn(
     for part in chosen.compared_parts:
         length = longest if f"{part}_kl_all" in chosen.arguments else None  # the only one that looks at padding
         states[part] = add_reference_states(rows, part, compared_with, tokenizer, training, length)
-    selected = watch.select() if one_expert else []
+    selected = watch.select(seed) if one_expert else []
     isolated = expert.isolate(model, selected, one_expert["router"]) if one_expert else contextlib.nullcontext()
     with isolated, only(model, updated):
         trainer = (ActivationTrainer if chosen.inner_parts else UnlearnTrainer)(

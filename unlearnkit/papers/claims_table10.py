@@ -1,0 +1,120 @@
+"""What SEUF says about its Tables 3, 6 and 7. A row's method has its note in it (ga, ga_uoe, ga_uoe_alpha_0); it has
+`utility`, UT at equal forget efficacy, and `efficacy`, FE where it is the paper's to compare.
+
+The paper compares checkpoints of its choice. Ours end at one level of forget efficacy, so their FE says nothing of who
+forgets better; a row that never reaches the level keeps nothing there: utility 0.
+"""
+
+from functools import partial
+
+from unlearnkit import paths, tables
+from unlearnkit.claims import Claim, checked
+
+METHODS = ("ga", "gd", "npo_rt", "rmu")
+GAIN = 0.35  # the abstract's
+
+
+def read_published() -> list[dict]:
+    """The printed rows, as `Claim.check` takes them."""
+    printed = tables.read_csv(paths.results("published") / "seuf_table10.csv")
+    return [
+        _named(row) | {"variant": "paper", "status": "printed"}
+        | {"utility": row["utility_accuracy"], "efficacy": row["forget_efficacy"]}
+        for row in printed
+    ]  # fmt: skip
+
+
+def compared(found: list[dict]) -> list[dict]:
+    """Our rows with the values that claims compare."""
+    rows = []
+    for row in found:
+        utility = row.get("utility_accuracy")
+        at_level = 0.0 if row.get("reached") is False and row["method"] != "original" else utility
+        rows.append(_named(row) | {"utility": at_level if utility is not None else None, "efficacy": None})
+    return rows
+
+
+def _named(row: dict) -> dict:
+    """A base model and benchmark at a time."""
+    note = f"_{row['note'].lower().replace(' ', '_')}" if row.get("note") else ""
+    named = {"method": row["method"] + note, "base_model": f"{row['base_model']}, {row['fold']}"}
+    if "printed_base_model" in row:
+        named["printed_base_model"] = f"{row['printed_base_model']}, {row['fold']}"
+    return row | named
+
+
+def _pairs(rows: list[dict], column: str, better) -> tuple[bool, str]:
+    """Whether in every pair of a method and itself with UOE that is there the latter's value is better."""
+    by = {row["method"]: row[column] for row in rows}
+    pairs = [name for name in METHODS if {name, f"{name}_uoe"} <= by.keys()]
+    lost = [name for name in pairs if not better(by[f"{name}_uoe"], by[name])]
+    values = ", ".join(f"{name} {by[name]:.4g} -> {by[f'{name}_uoe']:.4g}" for name in pairs)
+    return bool(pairs) and not lost, values + (f"; not so: {', '.join(lost)}" if lost else "")
+
+
+def _gain(rows: list[dict]) -> tuple[bool, str]:
+    by = {row["method"]: row["utility"] for row in rows}
+    gain = by["rmu_uoe"] - by["rmu"]
+    return gain >= GAIN, f"rmu {by['rmu']:.4g} -> {by['rmu_uoe']:.4g}: {gain:+.4g}"
+
+
+def _above(rows: list[dict], method: str, others: tuple[str, ...]) -> tuple[bool, str]:
+    by = {row["method"]: row["utility"] for row in rows}
+    there = [name for name in others if name in by]
+    why = ", ".join(f"{name} {by[name]:.4g}" for name in (method, *there))
+    return all(by[method] > by[name] for name in there), why
+
+
+ROWS = (METHODS, tuple(f"{name}_uoe" for name in METHODS))
+
+
+def _higher(name: str, place: str, says: str, method: str, others: tuple[str, ...]) -> Claim:
+    how = f"UT of {method} above that of {', '.join(others)}, at equal FE."
+    judge = partial(_above, method=method, others=others)
+    return Claim(name, place, says, how, checked(judge, ((method,), others), ("utility",)))
+
+
+CLAIMS = (
+    Claim(
+        "uoe_keeps_utility",
+        "SEUF, Table 3",
+        "Training one expert keeps more utility than the same method on all experts.",
+        "UT of GA, GDIFF, NPO, RMU with UOE above that of each without; ours at equal FE.",
+        checked(partial(_pairs, column="utility", better=lambda one, plain: one > plain), ROWS, ("utility",)),
+    ),
+    Claim(
+        "uoe_forgets_as_well",
+        "SEUF, Table 3",
+        "Training one expert forgets at least as much as the same method on all experts.",
+        "FE of GA, GDIFF, NPO, RMU with UOE not above that of each without. Ours end at equal FE: nothing to compare.",
+        checked(partial(_pairs, column="efficacy", better=lambda one, plain: one <= plain), ROWS, ("efficacy",)),
+    ),
+    Claim(
+        "uoe_gain_rmu",
+        "SEUF, abstract",
+        "Utility is up to 35 percentage points higher (in Table 3: RMU, Qwen, RWKU).",
+        f"UT of RMU with UOE at least {GAIN} above that of RMU.",
+        checked(_gain, (("rmu",), ("rmu_uoe",)), ("utility",)),
+    ),
+    _higher(
+        "not_any_expert",
+        "SEUF, Table 3",
+        "The expert must be the right one: a random one keeps less.",
+        "rmu_uoe",
+        ("rmu_random",),
+    ),
+    _higher(
+        "anchor_keeps_utility",
+        "SEUF, Table 6",
+        "The anchor loss keeps utility.",
+        "ga_uoe",
+        ("ga_uoe_alpha_0",),
+    ),
+    _higher(
+        "one_expert_is_enough",
+        "SEUF, Table 7",
+        "One expert is better than several.",
+        "ga_uoe",
+        ("ga_uoe_top_3", "ga_uoe_top_6"),
+    ),
+)

@@ -1,0 +1,134 @@
+"""Table 10 as people read it: side by side with the print, what was trained, how routing shifted, the pilot."""
+
+from unlearnkit import runs, text
+from unlearnkit.planned import Plan
+from unlearnkit.text import Block
+
+PRINTED = (("forget_efficacy", "FE", 4), ("utility_accuracy", "UT", 4))
+RANKED = 3  # so many experts of highest affinity are shown
+Records = list[dict]
+
+
+def blocks(plan: Plan, found: Records) -> list[tuple[str, Block]]:
+    sides = {"paper": text.published(plan), "reference": text.reference(plan), "yours": found}
+    routings, parts = _routings(plan), [("the pilot: what plain methods leave at equal forget efficacy", _pilot(found))]
+    for (base_model, fold), mine in groups(found).items():
+        name, printed_as = f"{base_model}, {fold}", plan.params.base_models[base_model].printed_as
+        parts += [
+            (f"{name} (in the paper: {printed_as})", text.side_by_side(mine, sides, PRINTED)),
+            (f"{name}: how sure, and after how many steps", _sure(mine)),
+            (f"{name}: what was trained", _trained(mine)),
+        ]
+        shifted = [(one, routings[one["row"]]) for one in mine if one["row"] in routings]
+        if shifted:
+            parts.append((f"{name}: expert selection shift, layer by layer", _shift(shifted)))
+        ranked = [routing for _, routing in shifted if "affinity" in routing]
+        if ranked:
+            parts.append((f"{name}: the experts of highest affinity", _ranked(ranked[0])))
+        if len(plan.params.seeds) > 1:
+            heading = f"{name}: median and range over {len(plan.params.seeds)} seeds"
+            parts.append((heading, text.over_seeds(mine, PRINTED)))
+    return parts
+
+
+def groups(found: Records) -> dict[tuple[str, str], Records]:
+    """(base model, benchmark) -> its records, in the order of the table."""
+    by: dict[tuple[str, str], Records] = {}
+    for one in found:
+        by.setdefault((one["base_model"], one["fold"]), []).append(one)
+    return by
+
+
+def first_of(panels: Records) -> Records:
+    """Of every base model the first row that chose experts by affinity."""
+    chosen: dict[str, dict] = {}
+    for one in panels:
+        if "affinity" in (one["routing"] or {}) and (one["note"] or "").startswith("UOE"):
+            chosen.setdefault(one["base_model"], one)
+    return list(chosen.values())
+
+
+def _routings(plan: Plan) -> dict[str, dict]:
+    """Row name -> what its first seed's manifest says of its routers; rows without are left out."""
+    found = {}
+    for row in plan.rows:
+        run = plan.runs[row.draws[0].run]
+        routing = runs.manifest(run).get("routing") if runs.is_complete(run) else None
+        if routing:
+            found[row.name] = routing
+    return found
+
+
+def _interval(one: dict, key: str) -> str:
+    ends = [one.get(f"{key}_ci_{end}") for end in ("lo", "hi")]
+    return "-" if None in ends else f"{text.number(one[key], 3)} [{ends[0]:.2f}, {ends[1]:.2f}]"
+
+
+def _sure(found: Records) -> Block:
+    lines = [["", "FE, 95 %", "UT, 95 %", "steps", "level"]]
+    for one in found:
+        reached = {True: "reached", False: "not reached", None: "-"}[one.get("reached")]
+        steps = "-" if one["method"] == "original" else str(one.get("steps") or "-")
+        level = "-" if one["method"] == "original" else reached
+        both = [_interval(one, key) for key, _, _ in PRINTED]
+        lines.append([text.label(one), *both, steps, level])
+    return lines
+
+
+def _trained(found: Records) -> Block:
+    lines = [["", "learning rate", "trained", "share", "experts", "mean shift", "unlearning"]]
+    for one in (one for one in found if one["method"] != "original"):
+        share, seconds = one.get("trainable_share"), one.get("unlearning_seconds")
+        lines.append(
+            [
+                text.label(one),
+                f"{one['learning_rate']:g}",
+                str(one.get("trainable_parameters") or "-"),
+                f"{100 * share:.2f} %" if share else "-",
+                one.get("experts") or "-",
+                text.number(one.get("selection_shift"), 3),
+                f"{seconds:.1f} s" if seconds else "-",
+            ]
+        )
+    return lines
+
+
+def _shift(found: list[tuple[dict, dict]]) -> Block:
+    lines = [["", *(f"layer {layer}" for layer in found[0][1]["layers"])]]
+    return lines + [
+        [text.label(one), *(text.number(value, 3) for value in routing["selection_shift"])] for one, routing in found
+    ]
+
+
+def _ranked(routing: dict) -> Block:
+    every = [
+        (value, layer, expert)
+        for layer, row in zip(routing["layers"], routing["affinity"], strict=True)
+        for expert, value in enumerate(row)
+    ]
+    lines = [["", "layer", "expert", "affinity"]]
+    for place, (value, layer, expert) in enumerate(sorted(every, key=lambda one: -one[0])[:RANKED], 1):
+        lines.append([f"#{place}", str(layer), str(expert), text.number(value, 4)])
+    return lines
+
+
+def _pilot(found: Records) -> Block:
+    """Rows without a note: utility as a share of the original's, of every base model."""
+    plain = [one for one in found if one["note"] is None]
+    names = list(dict.fromkeys(one["base_model"] for one in plain))
+    kinds = list(dict.fromkeys((one["fold"], one["method"], one["printed_as"]) for one in plain))
+    lines = [["UT, share of the original's (steps)", *names]]
+    for fold, method, printed_as in (kind for kind in kinds if kind[1] != "original"):
+        cells = []
+        for name in names:
+            one = _one(plain, name, fold, method)
+            before = _one(plain, name, fold, "original").get("utility_accuracy")
+            after, missed = one.get("utility_accuracy"), ", not reached" if one.get("reached") is False else ""
+            cells.append(f"{after / before:.2f} ({one['steps']}{missed})" if after is not None and before else "-")
+        lines.append([f"{printed_as}, {fold}", *cells])
+    return lines
+
+
+def _one(found: Records, base_model: str, fold: str, method: str) -> dict:
+    wanted = (base_model, fold, method)
+    return next((one for one in found if (one["base_model"], one["fold"], one["method"]) == wanted), {})
