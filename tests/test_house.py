@@ -19,7 +19,7 @@ LAYERS = (
     ("schema_training",),
     ("schema",),
     ("schema_closer_look", "schema_studies"),
-    ("schema_uld",),
+    ("schema_uld", "schema_uoe"),
     ("params", "hub"),
     ("data",),
     ("losses",),

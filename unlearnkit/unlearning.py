@@ -60,8 +60,8 @@ def _augmented(spec: dict) -> "examples.Sources":
 
 
 def unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> tuple:
-    """(the unlearned model, facts). On the way it is measured: a trajectory, samples at named steps. Where the spec says
-    `until`, the first measured step with these levels is the last.
+    """(the unlearned model, facts). On the way it is measured: a trajectory, samples at named steps. Where the spec
+    says `until`, the first measured step with these levels is the last.
     """
     from unlearnkit.metrics.wmdp_rwku import reached
     from unlearnkit.training import assistant, examples, procedure
