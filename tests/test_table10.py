@@ -290,3 +290,23 @@ def test_a_random_expert_is_the_seeds_and_not_the_affinitys(monkeypatch):
     assert watch.found["affinity"][0][0] == pytest.approx(0.9), "what is reported is the affinity"
     watch.how = EXPERT | {"select": "affinity"}
     assert watch.select(7) == [(0, 0)]
+
+
+def test_a_measurement_in_between_asks_for_no_router_logits():
+    class Model:
+        training, config = True, type("Config", (), {"output_router_logits": True})()
+
+        def train(self, mode=True):
+            self.training = mode
+
+        def eval(self):
+            self.training = False
+
+    model = Model()
+    with callbacks.untouched(model):
+        assert not model.config.output_router_logits and not model.training
+    assert model.config.output_router_logits and model.training
+    model.config.output_router_logits = False
+    with callbacks.untouched(model):
+        pass
+    assert not model.config.output_router_logits
