@@ -119,6 +119,8 @@ def test_every_row_starts_from_the_base_model_and_ends_at_its_benchmarks_level()
         "select": "affinity"
     }
     assert "until" not in specs["qwen/original_wmdp"]
+    without = specs["qwen/ga_UOE_alpha_0_rwku"]["unlearn"]["training"]["expert"]
+    assert without == EXPERT | {"select": "affinity", "anchor": None}
     by_name = {row.name: row.printed_as for row in plan.rows}
     assert by_name["qwen/gd_UOE_rwku"] == "GDIFF+UOE" and by_name["qwen/original_rwku"] == "Pretrained"
     assert not [name for name in names if name.startswith("dense") and "UOE" in name]
