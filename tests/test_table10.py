@@ -119,6 +119,8 @@ def test_every_row_starts_from_the_base_model_and_ends_at_its_benchmarks_level()
         "select": "affinity"
     }
     assert "until" not in specs["qwen/original_wmdp"]
+    without = specs["qwen/ga_UOE_alpha_0_rwku"]["unlearn"]["training"]["expert"]
+    assert without == EXPERT | {"select": "affinity", "anchor": None}
     by_name = {row.name: row.printed_as for row in plan.rows}
     assert by_name["qwen/gd_UOE_rwku"] == "GDIFF+UOE" and by_name["qwen/original_rwku"] == "Pretrained"
     assert not [name for name in names if name.startswith("dense") and "UOE" in name]
@@ -290,3 +292,23 @@ def test_a_random_expert_is_the_seeds_and_not_the_affinitys(monkeypatch):
     assert watch.found["affinity"][0][0] == pytest.approx(0.9), "what is reported is the affinity"
     watch.how = EXPERT | {"select": "affinity"}
     assert watch.select(7) == [(0, 0)]
+
+
+def test_a_measurement_in_between_asks_for_no_router_logits():
+    class Model:
+        training, config = True, type("Config", (), {"output_router_logits": True})()
+
+        def train(self, mode=True):
+            self.training = mode
+
+        def eval(self):
+            self.training = False
+
+    model = Model()
+    with callbacks.untouched(model):
+        assert not model.config.output_router_logits and not model.training
+    assert model.config.output_router_logits and model.training
+    model.config.output_router_logits = False
+    with callbacks.untouched(model):
+        pass
+    assert not model.config.output_router_logits

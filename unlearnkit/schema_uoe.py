@@ -81,7 +81,8 @@ class OneExpertRow(RowParams):
     @property
     def changes(self) -> dict:
         """What the row changes of the table's training."""
-        return self.model_dump(include={"learning_rate", "lora", "expert", "updated"}, exclude_none=True)
+        given = self.model_dump(include={"learning_rate", "lora", "expert", "updated"})
+        return {key: value for key, value in given.items() if value is not None}  # `anchor: null` stays
 
 
 class OneExpertTable(Params):
