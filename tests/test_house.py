@@ -18,7 +18,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     ("schema_training",),
     ("schema",),
-    ("schema_closer_look", "schema_studies"),
+    ("schema_closer_look", "schema_studies", "schema_uoe"),
     ("params", "hub"),
     ("data",),
     ("losses",),
