@@ -69,7 +69,7 @@ ROWS = (METHODS, tuple(f"{name}_uoe" for name in METHODS))
 
 
 def _higher(name: str, place: str, says: str, method: str, others: tuple[str, ...]) -> Claim:
-    how = f"UT of {method} above that of {', '.join(others)}, at equal FE."
+    how = f"UT of {method} above that of {', '.join(others)}, ours at equal FE."
     judge = partial(_above, method=method, others=others)
     return Claim(name, place, says, how, checked(judge, ((method,), others), ("utility",)))
 
@@ -79,7 +79,7 @@ CLAIMS = (
         "uoe_keeps_utility",
         "SEUF, Table 3",
         "Training one expert keeps more utility than the same method on all experts.",
-        "UT of GA, GDIFF, NPO, RMU with UOE above that of each without; ours at equal FE.",
+        "UT of GA, GDIFF, NPO, RMU with UOE above that of each without; ours at equal FE, 0 where it is never reached.",
         checked(partial(_pairs, column="utility", better=lambda one, plain: one > plain), ROWS, ("utility",)),
     ),
     Claim(

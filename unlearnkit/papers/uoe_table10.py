@@ -114,7 +114,7 @@ def latex(plan: Plan, found: list[dict]) -> str:
 
 def figures(result: Path, caption: str) -> dict:
     """Name -> figure, from the files of a result folder."""
-    rows, ways, routings = results.read_rows(result), {}, {}
+    rows, ways, routings = [uoe_text.marked(row) for row in results.read_rows(result)], {}, {}
     for name, folder in results.first_draws(result).items():
         ways[name] = points(folder)
         routings[name] = json.loads((folder / "manifest.json").read_text(encoding="utf-8")).get("routing")
@@ -130,7 +130,8 @@ def figures(result: Path, caption: str) -> dict:
         found["affinity"] = plots.affinity(affinities, caption)
         found["selection_shift"] = plots.selection_shift(panels, caption)
     if any(row.get("trainable_share") for row in rows):
-        once = {(row["base_model"], row["printed_as"]): row for row in rows if row.get("trainable_share")}
+        shares = [row | {"status": "ok"} for row in results.read_rows(result) if row.get("trainable_share")]
+        once = {(row["base_model"], row["printed_as"]): row for row in shares}  # alike for both benchmarks
         found["trained_share"] = plots.trained_share(list(once.values()), caption)
     return found
 
