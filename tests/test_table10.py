@@ -265,12 +265,13 @@ def test_the_printed_numbers_say_where_they_hold():
     assert holds("one_expert_is_enough")[f"{deepseek}, wmdp"] is None
 
 
-def test_our_rows_are_compared_at_the_level_and_who_never_reaches_it_keeps_nothing(few):
+def test_our_rows_are_compared_at_the_level_and_who_never_reaches_it_is_left_out(few):
     found = uoe_table10.records(few, uoe_table10.draws(few, {}))
     verdicts = {(one["base_model"], one["claim"]): one for one in uoe_table10.verdicts(found, few.params.model_dump())}
     pair = verdicts["qwen, wmdp", "uoe_keeps_utility"]
-    assert pair["ours"] == "not seen at this scale" and "ga 0.35 -> 0.75" in pair["ours_why"]
-    assert "rmu 0.2 -> 0; not so: rmu" in pair["ours_why"] and pair["printed"] == "holds"
+    assert pair["ours"] == "seen" and pair["ours_why"].startswith("ga 0.35 -> 0.75; ")
+    assert "rmu_uoe" in pair["ours_why"].partition("left out")[2] and pair["printed"] == "holds"
+    assert verdicts["qwen, wmdp", "uoe_gain_rmu"]["ours"] == "cannot be checked", "no level, no gain"
     assert verdicts["qwen, wmdp", "uoe_forgets_as_well"]["ours"] == "cannot be checked"
 
 

@@ -2,7 +2,7 @@
 `utility`, UT at equal forget efficacy, and `efficacy`, FE where it is the paper's to compare.
 
 The paper compares checkpoints of its choice. Ours end at one level of forget efficacy, so their FE says nothing of who
-forgets better; a row that never reaches the level keeps nothing there: utility 0.
+forgets better; a row that never reaches the level is missing there, and no pair of it is compared.
 """
 
 from functools import partial
@@ -28,9 +28,9 @@ def compared(found: list[dict]) -> list[dict]:
     """Our rows with the values that claims compare."""
     rows = []
     for row in found:
-        utility = row.get("utility_accuracy")
-        at_level = 0.0 if row.get("reached") is False and row["method"] != "original" else utility
-        rows.append(_named(row) | {"utility": at_level if utility is not None else None, "efficacy": None})
+        missed = row.get("reached") is False and row["method"] != "original"
+        status = {"status": "missing"} if missed else {}  # at the level it is
+        rows.append(_named(row) | {"utility": row.get("utility_accuracy"), "efficacy": None} | status)
     return rows
 
 
@@ -79,7 +79,7 @@ CLAIMS = (
         "uoe_keeps_utility",
         "SEUF, Table 3",
         "Training one expert keeps more utility than the same method on all experts.",
-        "UT of GA, GDIFF, NPO, RMU with UOE above that of each without; ours at equal FE, 0 where it is never reached.",
+        "UT of GA, GDIFF, NPO, RMU with UOE above that of each without; ours at equal FE, where both reach it.",
         checked(partial(_pairs, column="utility", better=lambda one, plain: one > plain), ROWS, ("utility",)),
     ),
     Claim(
