@@ -7,7 +7,7 @@ import numpy
 import pytest
 import torch
 from conftest import MICRO
-from micro import FORGET, FORM, RETAIN, TEMPLATES, token_probabilities
+from micro import FORGET, FORM, RETAIN, TEMPLATES, mixture, token_probabilities
 
 from unlearnkit import evaluation, models
 from unlearnkit.data.encode import encode
@@ -25,16 +25,7 @@ FAMILIES = {
     "phi": SIZES | {"family": "phi", "intermediate_size": 64},
     "qwen2": SIZES | {"family": "qwen2", "intermediate_size": 64, "num_key_value_heads": 1},
     "gpt_neox": SIZES | {"family": "gpt_neox", "intermediate_size": 64},
-    "qwen2_moe": SIZES
-    | {
-        "family": "qwen2_moe",
-        "intermediate_size": 64,
-        "moe_intermediate_size": 16,
-        "shared_expert_intermediate_size": 16,
-        "num_experts": 4,
-        "num_experts_per_tok": 2,
-        "num_key_value_heads": 2,
-    },
+    "qwen2_moe": mixture("qwen2_moe", max_position_embeddings=128),
 }
 
 
