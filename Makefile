@@ -34,7 +34,7 @@ needs-params = $(if $(filter $(1),$(TABLES)),,echo "$(missing); \
 .PHONY: help setup ready all select front reference verify download pin test test-slow lint format notebook lab clean
 
 help:
-	@echo "unlearnkit: regenerates tables of papers on LLM unlearning; this version: Tables 1 to 5 of FLAT, 6 to 8 of A Closer Look, 9 of ULD"
+	@echo "unlearnkit: regenerates tables of papers on LLM unlearning; this version: Tables 1 to 5 of FLAT, 6 to 8 of A Closer Look, 9 of ULD, 10 of UOE"
 	@echo
 	@echo "  make setup        create $(VENV) (2 to 5 min and 2 GB of disk; with an NVIDIA GPU several GB more)"
 	@echo "  make table4       one table, table1 ... table10 (tiny table4: 9 min on 2 cores; finished rows cost nothing)"
@@ -46,8 +46,8 @@ help:
 	@echo "  make verify       recompute the committed results from their samples (seconds)"
 	@echo "  make download     fetch what TABLE=table4 PROFILE=paper takes from the hub (network; several GB a base model)"
 	@echo "  make pin          lock its hub commits in params/hub.lock.json (network, seconds; UPDATE=1: the newest)"
-	@echo "  make test         the test suite (3 min on 2 cores)"
-	@echo "  make test-slow    the second suite: trains models, executes notebooks (9 min)"
+	@echo "  make test         the test suite (5 min on 2 cores)"
+	@echo "  make test-slow    the second suite: trains models, executes notebooks (10 min)"
 	@echo "  make lint         ruff, and notebooks without outputs (seconds); make format mends both"
 	@echo "  make clean        show what would be deleted: results/local only; with YES=1 delete it"
 	@echo
