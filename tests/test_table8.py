@@ -311,8 +311,8 @@ def test_a_result_is_checked_against_its_samples(few, tmp_path):
     text = (folder / "table.md").read_text()
     row = next(line for line in text.splitlines() if line.startswith("| ME+GD"))
     assert (
-        "MU (ours: MU_tiny): second-hand / yours" in text
-        and "Avg: second-hand / yours" in text
+        "MU (ours: MU_tiny): second-hand / reference / yours" in text
+        and "Avg: second-hand / reference / yours" in text
         and "| GA+GD (collapsed)" in text
         and "| chance" in text
     )
