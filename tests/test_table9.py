@@ -400,7 +400,11 @@ def test_blocks_of_made_up_runs(written):
 
 
 def test_figures_over_epochs_go_by_epoch_and_split(written):
-    _, _, result = written
+    _, found, result = written
+    shown = uld_table9.by_split(found)
+    assert [row["base_model"] for row in shown] == 5 * ["forget01"] + 5 * ["forget05"], "and no row with a note"
+    other = [row | {"base_model": "phi"} for row in found]
+    assert uld_table9.by_split(found + other)[-1]["base_model"] == "phi, forget05"
     way = uld_epochs.over_epochs(result)
     assert {"llama/npo_forget01", "llama/uld_forget05", "llama/uld_alpha_0.5_forget01"} <= way.keys()
     assert [point["step"] for point in way["llama/npo_forget01"]] == [0, 1, 2, 3]

@@ -26,6 +26,15 @@ def test_steps_are_the_papers_count(micro_training):
     assert examples.examples_needed(training | {"epochs": None, "steps": 10}, 40) == (10, 320)
 
 
+def test_epochs_end_with_the_pass_or_the_step_before(micro_training):
+    training = micro_training(steps=None, epochs=10.0, batch_size=8)
+    assert examples.ends_of_epochs(training, 40) == [5, 10, 15, 20, 25, 30, 35, 40, 45, 50]
+    # 12 steps of 32 are 9.6 passes over 40: the ninth is over within the twelfth step.
+    assert examples.ends_of_epochs(training | {"batch_size": 32}, 40) == [1, 2, 3, 5, 6, 7, 8, 10, 11, 12]
+    assert examples.ends_of_epochs(training | {"epochs": None, "steps": 7}, 40) == [5, 7]
+    assert examples.ends_of_epochs(training | {"batch_size": 64, "epochs": 1.0}, 40) == [1]
+
+
 def test_every_forget_item_comes_once_an_epoch_and_every_epoch_has_its_own_order():
     questions = [example["forget"][0] for example in drawn(["forget"], 3 * N)]
     epochs = [questions[start : start + N] for start in range(0, 3 * N, N)]

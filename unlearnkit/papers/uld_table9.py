@@ -220,8 +220,9 @@ def latex(plan: Plan, found: list[dict]) -> str:
 
 def by_split(rows: list[dict]) -> list[dict]:
     """The rows in the paper's form, each split of a base model as if it were a base model of its own."""
+    several = len({row["base_model"] for row in rows}) > 1
     return [
-        row | {"base_model": f"{row['base_model']}, {row['fold']}"}
+        row | {"base_model": f"{row['base_model']}, {row['fold']}" if several else row["fold"]}
         for row in rows
         if row["note"] is None and row["variant"] == "paper"
     ]

@@ -62,9 +62,9 @@ def _bars(axes: "Axes", rows: list[dict], key: str, own: float | None, styles: d
         value = row[key]
         axes.barh(line, value, height=0.7, color=styles[row["method"]][1], gid=row_name(row))
         if own:
-            axes.annotate(
-                f"{value / own:.1f}", (value, line), (3, 0), textcoords="offset points", va="center", color=INK
-            )
+            where = {"textcoords": "offset points", "va": "center", "color": INK, "zorder": 4}
+            behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+            axes.annotate(f"{value / own:.1f}", (value, line), (4, 0), **where, bbox=behind)
     if own:
         axes.axvline(own, color=INK, linewidth=0.8, linestyle=DASHED, zorder=3)
     axes.set_xlim(0, 1.12 * max(row[key] for row in rows))

@@ -37,9 +37,14 @@ def examples_needed(training: dict, n: int) -> tuple[int, int]:
     return steps, steps * batch
 
 
-def steps_of_an_epoch(training: dict, n: int) -> int:
-    """Optimiser steps until all of n rows have been seen once."""
-    return math.ceil(n / (training["batch_size"] * training["gradient_accumulation_steps"]))
+def ends_of_epochs(training: dict, n: int) -> list[int]:
+    """The optimiser steps at which each pass over n rows is over, and the last one of the training.
+
+    Where a pass ends within a step, the step before.
+    """
+    steps, count = examples_needed(training, n)
+    whole = [epoch * n * steps // count for epoch in range(1, count // n + 1)]
+    return sorted({max(1, step) for step in whole} | {steps})
 
 
 def passes(n: int, count: int, stream: random.Random) -> list[int]:
