@@ -32,11 +32,10 @@ def decided_rows(content: schema.Params, base_model: str) -> list[schema.RowPara
     """The rows that a selection decides: the methods in the paper's form, in the setting `selected`."""
     return [
         row
-        for row in content.rows
+        for row in content.rows_of(base_model)
         if row.method not in REFERENCE_ROWS
         and row.variant == "paper"
         and (row.setting or content.unlearn.default) == "selected"
-        and (row.base_models is None or base_model in row.base_models)
     ]
 
 
@@ -76,9 +75,8 @@ def make(content: schema.Params, where: str, split: str | None = None) -> Plan:
     check(content, where)
     plan = Plan(content, where, split)
     for base_model in content.base_models:
-        for row in content.rows:
-            if row.base_models is None or base_model in row.base_models:
-                _add_row(plan, Models(plan, base_model), row)
+        for row in content.rows_of(base_model):
+            _add_row(plan, Models(plan, base_model), row)
     return plan
 
 

@@ -118,6 +118,10 @@ class Params(Table):
     def third_party(self) -> bool:
         return self.data.source != "universe"
 
+    def rows_of(self, base_model: str) -> list[RowParams]:
+        """The rows that a base model has."""
+        return [row for row in self.rows if row.base_models is None or base_model in row.base_models]
+
     @model_validator(mode="after")
     def _seeds(self):
         if len(set(self.seeds)) < len(self.seeds):

@@ -49,9 +49,8 @@ def make(content: Book, where: str, split: str | None = None) -> Plan:
         _check(content)
     plan = Plan(content, where)
     for base_model in content.base_models:
-        for row in content.rows:
-            if row.base_models is None or base_model in row.base_models:
-                plan.rows.append(_row(plan, BookModels(plan, base_model), row))
+        for row in content.rows_of(base_model):
+            plan.rows.append(_row(plan, BookModels(plan, base_model), row))
     return plan
 
 

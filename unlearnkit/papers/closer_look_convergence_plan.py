@@ -50,9 +50,8 @@ def make(content: Convergence, where: str, split: str | None = None) -> Plan:
         _check(content)
     plan = Plan(content, where)
     for base_model in content.base_models:
-        for row in content.rows:
-            if row.base_models is None or base_model in row.base_models:
-                plan.rows.append(_row(plan, ConvergenceModels(plan, base_model), row))
+        for row in content.rows_of(base_model):
+            plan.rows.append(_row(plan, ConvergenceModels(plan, base_model), row))
     names = [row.name for row in plan.rows]
     for name in names:
         if names.count(name) > 1:  # the table's own learning rate, written out in one of them

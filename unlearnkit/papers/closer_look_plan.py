@@ -1,6 +1,7 @@
 """The plan of Table 6: every method unlearns each forget split from the original model; judges read what it says."""
 
 import dataclasses
+from collections.abc import Callable
 
 from unlearnkit import checks, hub, judges, methods
 from unlearnkit.errors import KitError, at, nearest
@@ -22,24 +23,33 @@ NEEDED = {
 def make(content: Fictitious, where: str, split: str | None = None) -> Plan:
     """Plan all rows, on one forget split alone where `split` names it. KitError: a name that does not exist."""
     _check(content, where)
+    plan = of_splits(content, where, split)
+    judged = judge_specs(plan)
+    add_rows(plan, lambda models, row, forget_split: _row(plan, models, row, forget_split, judged))
+    return plan
+
+
+def of_splits(content: Params, where: str, split: str | None) -> Plan:
+    """A plan without rows on all of `data.forget_splits`, or on the one that `split` names. KitError: no such split."""
     if content.data.forget_splits == [split]:
         split = None
     if split:
         with at(where):
             checks.check_forget_split("split", split, content.data)
         content = content.model_copy(update={"data": content.data.model_copy(update={"forget_splits": [split]})})
-    plan = Plan(content, where, split)
-    judged = judge_specs(plan)
-    for base_model in content.base_models:
+    return Plan(content, where, split)
+
+
+def add_rows(plan: Plan, row_of: Callable[[Models, RowParams, str], Row]) -> None:
+    """Every base model's rows on every forget split that has them."""
+    for base_model in plan.params.base_models:
         models = Models(plan, base_model)
-        for forget_split in content.data.forget_splits:
+        for forget_split in plan.params.data.forget_splits:
             plan.rows += [
-                _row(plan, models, row, forget_split, judged)
-                for row in content.rows
-                if (row.base_models is None or base_model in row.base_models)
-                and (row.forget_splits is None or forget_split in row.forget_splits)
+                row_of(models, row, forget_split)
+                for row in plan.params.rows_of(base_model)
+                if row.forget_splits is None or forget_split in row.forget_splits
             ]
-    return plan
 
 
 def judge_specs(plan: Plan) -> dict:

@@ -52,9 +52,7 @@ def make(content: Likeness, where: str, split: str | None = None) -> Plan:
     plan = Plan(content, where)
     for base_model in content.base_models:
         models = LikenessModels(plan, base_model)
-        plan.rows += [
-            _row(plan, models, row) for row in content.rows if row.base_models is None or base_model in row.base_models
-        ]
+        plan.rows += [_row(plan, models, row) for row in content.rows_of(base_model)]
     return plan
 
 

@@ -85,9 +85,8 @@ def make(content: Muse, where: str, split: str | None = None) -> Plan:
     plan = Plan(content, where)
     for base_model in content.base_models:
         models = MuseModels(plan, base_model)
-        for row in content.rows:
-            if row.base_models is None or base_model in row.base_models:
-                plan.rows.append(_row(plan, models, row))
+        for row in content.rows_of(base_model):
+            plan.rows.append(_row(plan, models, row))
         for method in content.curves or ():
             plan.rows += _curves(plan, models, method)
     return plan

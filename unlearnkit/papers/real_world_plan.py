@@ -63,9 +63,8 @@ def make(content: RealWorld, where: str, split: str | None = None) -> Plan:
     plan = Plan(content, where)
     judged = judge_specs(plan)
     for base_model in content.base_models:
-        for row in content.rows:
-            if row.base_models is None or base_model in row.base_models:
-                plan.rows.append(_row(plan, PeopleModels(plan, base_model), row, judged))
+        for row in content.rows_of(base_model):
+            plan.rows.append(_row(plan, PeopleModels(plan, base_model), row, judged))
     return plan
 
 

@@ -64,9 +64,8 @@ def make(content: Continual, where: str, split: str | None = None) -> Plan:
     judged = judge_specs(plan)
     for base_model in content.base_models:
         models = RequestModels(plan, base_model)
-        for row in content.rows:
-            if row.base_models is None or base_model in row.base_models:
-                plan.rows += _chain(plan, models, row, judged)
+        for row in content.rows_of(base_model):
+            plan.rows += _chain(plan, models, row, judged)
     return plan
 
 

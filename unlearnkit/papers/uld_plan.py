@@ -7,7 +7,7 @@ import math
 from unlearnkit import checks, methods, paths
 from unlearnkit.data import augment, tofu
 from unlearnkit.errors import KitError, at
-from unlearnkit.papers.closer_look_plan import check_splits, named, retain_model, start_of
+from unlearnkit.papers.closer_look_plan import add_rows, check_splits, named, of_splits, retain_model, start_of
 from unlearnkit.planned import Draw, Models, Plan, Row, unlearn_spec
 from unlearnkit.schema_uld import FIELDS, SET, AssistedRow, LogitDifference
 
@@ -17,22 +17,8 @@ NEEDED = {"retain": "forget quality is measured against", "original": "what a me
 def make(content: LogitDifference, where: str, split: str | None = None) -> Plan:
     """Plan all rows, on one forget split alone where `split` names it. KitError: a name that does not exist."""
     _check(content, where)
-    if content.data.forget_splits == [split]:
-        split = None
-    if split:
-        with at(where):
-            checks.check_forget_split("split", split, content.data)
-        content = content.model_copy(update={"data": content.data.model_copy(update={"forget_splits": [split]})})
-    plan = Plan(content, where, split)
-    for base_model in content.base_models:
-        models = Models(plan, base_model)
-        for forget_split in content.data.forget_splits:
-            plan.rows += [
-                _row(plan, models, row, forget_split)
-                for row in content.rows
-                if (row.base_models is None or base_model in row.base_models)
-                and (row.forget_splits is None or forget_split in row.forget_splits)
-            ]
+    plan = of_splits(content, where, split)
+    add_rows(plan, lambda models, row, forget_split: _row(plan, models, row, forget_split))
     return plan
 
 

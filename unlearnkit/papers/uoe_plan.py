@@ -50,9 +50,8 @@ def make(content: OneExpertTable, where: str, split: str | None = None) -> Plan:
         for benchmark in BENCHMARKS:
             plan.rows += [
                 _row(plan, models, row, benchmark)
-                for row in content.rows
-                if (row.base_models is None or base_model in row.base_models)
-                and (row.benchmarks is None or benchmark in row.benchmarks)
+                for row in content.rows_of(base_model)
+                if row.benchmarks is None or benchmark in row.benchmarks
             ]
     return plan
 
