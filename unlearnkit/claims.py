@@ -183,6 +183,24 @@ def verdicts(claims: tuple[Claim, ...], rows: list[dict], paper_scale: bool, pub
     return records
 
 
+def verdicts_by_fold(
+    claims: tuple[Claim, ...], rows: list[dict], paper_scale: bool, published: list[dict]
+) -> list[dict]:
+    """`verdicts` for each fold of the rows, which stands behind the base model's name: "llama, forget05"."""
+    records = []
+    for fold in dict.fromkeys(row["fold"] for row in rows):
+        ours, printed = (
+            [
+                row | {name: f"{row[name]}, {fold}" for name in ("base_model", "printed_base_model") if name in row}
+                for row in side
+                if row["fold"] == fold
+            ]
+            for side in (rows, published)
+        )
+        records += verdicts(claims, ours, paper_scale, printed)
+    return records
+
+
 def to_markdown(records: list[dict], seeds: int) -> str:
     """A table for each base model, verdicts with the number of rows compared; below it the reasons."""
     sides = {"printed": "printed", "printed_same_rows": "printed, only methods we ran", "ours": "our rows"}

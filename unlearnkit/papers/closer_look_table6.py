@@ -169,16 +169,7 @@ def figures(result: Path, caption: str) -> dict:
 
 def verdicts(found: list[dict], parameters: dict) -> list[dict]:
     """The paper's claims for every base model and forget split, on the re-run's numbers and on ours."""
-    records, printed_rows, suffix = [], claims_table6.read_published(), judges_suffix(parameters)
+    suffix = judges_suffix(parameters)
     own = [claims_table6.compared(one, suffix) for one in found if one["note"] is None]
-    for split in dict.fromkeys(one["fold"] for one in own):
-        sides = [
-            [
-                one | {name: f"{one[name]}, {split}" for name in ("base_model", "printed_base_model") if name in one}
-                for one in rows
-                if one["fold"] == split
-            ]
-            for rows in (own, printed_rows)
-        ]
-        records += claims.verdicts(claims_table6.CLAIMS, sides[0], parameters["paper_scale"], sides[1])
-    return records
+    printed_rows = claims_table6.read_published()
+    return claims.verdicts_by_fold(claims_table6.CLAIMS, own, parameters["paper_scale"], printed_rows)

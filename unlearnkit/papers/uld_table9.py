@@ -240,19 +240,9 @@ def figures(result: Path, caption: str) -> dict:
 
 def verdicts(found: list[dict], parameters: dict) -> list[dict]:
     """The paper's claims for every base model and forget split, on the printed numbers and on ours."""
-    records, printed_rows = [], claims_table9.read_published()
     own = [claims_table9.compared(one) for one in found if one["note"] is None]
-    for split in dict.fromkeys(one["fold"] for one in own):
-        sides = [
-            [
-                one | {name: f"{one[name]}, {split}" for name in ("base_model", "printed_base_model") if name in one}
-                for one in rows
-                if one["fold"] == split
-            ]
-            for rows in (own, printed_rows)
-        ]
-        records += claims.verdicts(claims_table9.CLAIMS, sides[0], parameters["paper_scale"], sides[1])
-    return records
+    printed_rows = claims_table9.read_published()
+    return claims.verdicts_by_fold(claims_table9.CLAIMS, own, parameters["paper_scale"], printed_rows)
 
 
 def problems(result: Path) -> list[str]:
