@@ -64,9 +64,9 @@ def _row(plan: Plan, models: Models, row: AssistedRow, forget_split: str) -> Row
     content, how, changes = plan.params, None, {}
     training = None
     if row.method in methods.ASSISTED:
-        training = content.assistant.training.model_dump()
+        training = content.assistant.training.model_dump() | row.changes
     elif row.method not in checks.REFERENCE_ROWS:
-        training = models.training("paper")
+        training = models.training("paper") | row.changes
     name = named(content, row)
     line = Row(models.name, row.method, name, (), row.variant, None, training, fold=forget_split, note=row.note)
     if training:
