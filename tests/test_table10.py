@@ -275,6 +275,21 @@ def test_our_rows_are_compared_at_the_level_and_who_never_reaches_it_is_left_out
     assert verdicts["qwen, wmdp", "uoe_forgets_as_well"]["ours"] == "cannot be checked"
 
 
+def test_a_collapsed_row_keeps_no_more_than_another():
+    rows = {"ga": 0.28, "ga_uoe": 0.31, "ga_uoe_alpha_0": 0.26}
+    checks = {claim.id: claim.check for claim in claims_table10.CLAIMS}
+
+    def holds(claim: str, *collapsed: str) -> bool:
+        found = [
+            {"method": name, "variant": "paper", "utility": kept, "status": "collapsed" if name in collapsed else "ok"}
+            for name, kept in rows.items()
+        ]
+        return checks[claim](found).holds
+
+    for claim in ("uoe_keeps_utility", "anchor_keeps_utility"):
+        assert holds(claim) and holds(claim, "ga", "ga_uoe_alpha_0") and not holds(claim, *rows)
+
+
 # --- a random expert ------------------------------------------------------------------------------------------
 
 
