@@ -242,6 +242,16 @@ def test_a_result_is_checked_against_what_lies_beside_it(few, tmp_path):
     assert {one["row"] for one in found} == {row.name for row in few.rows}
 
 
+def test_one_base_model_alone_gives_a_table_and_its_figures(few, tmp_path):
+    for run in few.runs.values():
+        if run.name.startswith("deepseek"):
+            runs.remove(runs.folder(run))
+    found = report.assemble(few, {}, tmp_path / "result")
+    assert {one["base_model"] for one in found if one["status"] == "missing"} == {"deepseek"}
+    drawn = {path.stem for path in (tmp_path / "result").glob("utility_vs_forgetting_*.png")}
+    assert drawn == {"utility_vs_forgetting_qwen"}
+
+
 # --- what the paper says --------------------------------------------------------------------------------------
 
 
