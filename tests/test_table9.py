@@ -46,16 +46,16 @@ def table() -> planned.Plan:
 
 def test_the_rows_are_the_papers_in_its_order(table):
     printed = [(row["method"], row["printed_method"]) for row in claims_table9.read_published()][:15]
-    own = [row for row in table.rows if row.fold == "forget05" and row.variant == "paper" and row.note is None]
-    assert [row.method for row in own] == [method for method, _ in printed]
+    left_out = {"offset_dpo_kl", "offset_npo_kl"}  # at tiny scale
+    own = [row for row in table.rows if row.fold == "forget01"]
+    assert [row.method for row in own] == [method for method, _ in printed if method not in left_out]
     names = {row.method: row.printed_as for row in own}
-    assert names | {m: name for m, name in printed if m not in ("original", "retain")} == names
-    forms = [row.label for row in table.rows if row.fold == "forget05" and row not in own]
-    assert forms == [f"uld_{form}_forget05" for form in ("release", "not_augmented", "beta_1")]
-    for split in ("forget01", "forget10"):
-        methods_of = [row.method for row in table.rows if row.fold == split]
-        assert methods_of == [row.method for row in own if row.method not in ("offset_dpo_kl", "offset_npo_kl")]
-    assert len({draw.run for row in table.rows for draw in row.draws}) == len(table.rows) == 3 * 13 + 2 + 3
+    shown = {method: name for method, name in printed if method not in left_out}
+    assert names | {m: name for m, name in shown.items() if m not in ("original", "retain")} == names
+    added = [row.label for row in table.rows if row.fold == "forget05" and row.method in ("retain_2", "uld")]
+    forms = ("uld", "uld_release", "uld_not_augmented", "uld_beta_1")
+    assert added == [f"{name}_forget05" for name in ("retain_2", *forms)]
+    assert len({draw.run for row in table.rows for draw in row.draws}) == len(table.rows) == 3 * 13 + 4
 
 
 def test_baselines_train_the_model_and_assisted_methods_lora(table):
@@ -99,7 +99,7 @@ def test_what_ulds_assistant_learns_is_part_of_its_key(table, tmp_path):
 
 def test_the_models_are_one_original_and_a_retain_model_a_split(table):
     learnt = [run.spec["splits"][0] for run in table.runs.values() if run.kind == "finetuned"]
-    assert sorted(learnt) == ["full", "retain90", "retain95", "retain99"]
+    assert sorted(learnt) == ["full", "retain90", "retain95", "retain95", "retain99"]
     for row in table.rows:
         (draw,) = row.draws
         assert table.runs[draw.retain_run] is run_of(table, f"retain_{row.fold}")
@@ -124,7 +124,8 @@ def test_the_shipped_files_say_what_the_paper_says():
         assert (how.training.lora.rank, how.training.lora.alpha, how.training.epochs) == (32, 32, 10)
         assert (how.paraphrases, how.wrong_answers) == (2, 2)
         assert content.unlearn.paper.epochs == (5 if content.profile == "tiny" else 10)
-    assert {row.method for row in content.rows} >= methods.ASSISTED.keys()
+        if content.profile != "tiny":
+            assert {row.method for row in content.rows} >= methods.ASSISTED.keys()
 
 
 @pytest.mark.parametrize("profile", ["small", "paper"])
