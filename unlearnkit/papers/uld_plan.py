@@ -34,7 +34,7 @@ def _check(content: LogitDifference, where: str) -> None:
         checks.check_rows(content, checks.REFERENCE_ROWS, NEEDED, methods.ASSISTED)
         check_splits(content)
         check_assistant(content)
-        _check_augmentation(content)
+        _check_own(content)
         for number, row in enumerate(content.rows):
             if not row.augmented and row.method != "uld":
                 raise KitError(f"rows.{number}.augmented: of all methods ULD alone learns from augmented data")
@@ -43,8 +43,6 @@ def _check(content: LogitDifference, where: str) -> None:
 def check_assistant(content: LogitDifference | LogitDifferenceBook) -> None:
     """KitError: more layers than a model has, LoRA without a rate of its own or beside a layer that is not there."""
     how = content.assistant
-    if how.training.trajectory_every:
-        raise KitError("assistant.training.trajectory_every: the table says itself what is measured; set it to null")
     if how.training.learning_rate == "as_finetune":
         raise KitError("assistant.training.learning_rate: LoRA takes a rate of its own, not 'as_finetune'")
     checks.check_lora(content, "assistant.training.", how.training.lora, content.base_models)
@@ -54,8 +52,10 @@ def check_assistant(content: LogitDifference | LogitDifferenceBook) -> None:
             raise KitError(f"assistant.layers: {how.layers}, and {name} has {depth}")
 
 
-def _check_augmentation(content: LogitDifference) -> None:
+def _check_own(content: LogitDifference) -> None:
     how = content.assistant
+    if how.training.trajectory_every:
+        raise KitError("assistant.training.trajectory_every: every epoch is measured anyway; set it to null")
     if how.augmentation == SET:
         if tofu.folder(content.data.source) is None:
             raise KitError("assistant.augmentation: no set of the hub's; give 'fields' or a file of your own")
