@@ -163,6 +163,7 @@ def test_claims_on_made_up_rows():
         ("forgets", {"uld": {"status": "collapsed"}}),
         ("kept", {"uld": {"word_perplexity": 5.3}}),
         ("kept", {"uld": {"mean_accuracy": 0.88}}),
+        ("forgets", {"original": {"completion_bleu": 0}}),  # it has learnt nothing that could be lost
         ("price", {"gd": {"completion_bleu": 1.0, "completion_rouge_l_f1": 0.1}}),
         ("price", {"npo": {"mean_accuracy": 0.895}}),
         ("price", {"uld": {"completion_bleu": 1.1}}),

@@ -27,9 +27,13 @@ def _one(rows: list[dict], method: str) -> dict:
 
 
 def lost(row: dict, rows: list[dict]) -> float:
-    """How much of what fine-tuning added a row has lost, of BLEU or of ROUGE-L, whichever is less; 1 is all."""
+    """How much of what fine-tuning added a row has lost, of BLEU or of ROUGE-L, whichever is less; 1 is all.
+
+    0 where it added nothing.
+    """
     base, target = _one(rows, "base"), _one(rows, "original")
-    return min((target[key] - row[key]) / (target[key] - base[key]) for key in FORGOTTEN)
+    added = {key: target[key] - base[key] for key in FORGOTTEN}
+    return min((target[key] - row[key]) / added[key] if added[key] > 0 else 0.0 for key in FORGOTTEN)
 
 
 def _forgets(rows: list[dict]) -> tuple[bool, str]:
