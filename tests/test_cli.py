@@ -26,6 +26,15 @@ def test_methods_as_json_lists_every_method_with_its_needs(capsys):
     assert needs[("npo", "paper")] == ["forget", "reference"]
     assert needs[("llmu", "paper")] == ["forget", "mismatch", "retain", "reference"]
     assert needs[("flat_js", "release")] == ["forget", "template"]
+    assert needs[("uld", "paper")] == ["forget", "retain"]
+    assert needs[("whp", "paper")] == ["forget", "a reinforced model"]
+
+
+def test_methods_are_found_by_the_names_that_papers_print(capsys):
+    code, out, _ = run(capsys, "methods")
+    assert code == 0
+    for name in ("NPO+GD", "GDIFF", "Offset-GA+KL", "ULD", "Task Vector", "WHP", "UOE", "SEUF", "In-context refusal"):
+        assert name in out
 
 
 def test_a_wrong_key_is_one_line_with_file_and_key_before_anything_runs(capsys, tmp_path, micro_params, local):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from conftest import MICRO, MICRO_VOCABULARY
 from micro import FORGET, FORM, OPT, PHI
+from transformers import DynamicCache
 
 from unlearnkit import decoding, evaluation, models
 from unlearnkit.data.collate import pad
@@ -84,6 +85,22 @@ def test_one_cache_holds_both_models(parts):
         rest = model(input_ids=ids[[2, 0], 5:], past_key_values=kept).logits
         assert cache.get_seq_length() == 5 and kept.get_seq_length() == 9
     assert torch.allclose(rest, combined(target, other, ids[[2, 0]])[:, 5:], atol=1e-5)
+
+
+def test_a_cache_of_the_callers_grows_for_both_models_or_is_refused(parts):
+    """An empty DynamicCache makes layers as it is written to; one of the target's layers would hold half of it."""
+    target, other, _ = parts
+    model = decoding.pair(target, other, "whp", alpha=ALPHA)
+    ids = torch.randint(5, MICRO_VOCABULARY, (2, 9), generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        cache = DynamicCache()
+        model(input_ids=ids[:, :5], past_key_values=cache)
+        rest = model(input_ids=ids[:, 5:], past_key_values=cache).logits
+    assert torch.allclose(rest, combined(target, other, ids)[:, 5:], atol=1e-5)
+    how = {"attention_mask": torch.ones_like(ids), "do_sample": False, "max_new_tokens": 6}
+    assert torch.equal(model.generate(ids, past_key_values=DynamicCache(), **how), model.generate(ids, **how))
+    with pytest.raises(KitError, match="a cache of 2 layers: the two models together have 3"):
+        model(input_ids=ids, past_key_values=DynamicCache(config=target.config))
 
 
 def test_generate_is_plain_greedy_decoding_with_and_without_cache_padded_and_not(parts):

@@ -5,7 +5,7 @@ import pytest
 from unlearnkit import models
 from unlearnkit.data import tofu
 from unlearnkit.data.collate import pad
-from unlearnkit.data.encode import IGNORE, encode
+from unlearnkit.data.encode import IGNORE, encode, encode_all
 from unlearnkit.data.prompts import PROMPT_FORMATS, prompt_format
 from unlearnkit.errors import KitError
 
@@ -104,6 +104,14 @@ def test_a_pair_that_is_too_long_is_refused_and_never_cut(micro_tokenizer):
     assert len(str(caught.value)) < 200, "how a long text begins is enough to find it"
 
 
+def test_many_pairs_are_read_like_each_of_them(micro_tokenizer):
+    pairs = [("Who? ", "Nobody."), ("Who? ", "Ada, who wrote it."), ("", "Nobody."), ("Who? ", "Nobody.")]
+    assert encode_all(micro_tokenizer, pairs, 500) == [encode(micro_tokenizer, *pair, 500) for pair in pairs]
+    assert encode_all(micro_tokenizer, [], 500) == []
+    with pytest.raises(KitError, match="empty answer for the prompt 'How'"):
+        encode_all(micro_tokenizer, [*pairs, ("How", "")], 500)
+
+
 @pytest.mark.parametrize("answer", ["", " ", "\n"])
 def test_an_empty_answer_is_refused(micro_tokenizer, answer):
     with pytest.raises(KitError) as caught:
@@ -118,8 +126,8 @@ class Closing:
         self.tokenizer = tokenizer
         self.eos_token_id = tokenizer.eos_token_id
 
-    def __call__(self, text: str) -> dict:
-        return {"input_ids": self.tokenizer(text)["input_ids"] + [self.eos_token_id]}
+    def __call__(self, texts: list[str]) -> dict:
+        return {"input_ids": [[*ids, self.eos_token_id] for ids in self.tokenizer(texts)["input_ids"]]}
 
 
 @pytest.mark.parametrize("family", models.FAMILIES)

@@ -309,6 +309,24 @@ def test_the_anchor_in_training_is_the_plain_computation(changes, new, tokenizer
         torch.testing.assert_close(loss.detach(), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_the_anchors_gradient_reaches_the_router(new, tokenizer, micro_training, tmp_path):
+    """Its length is the loss's slope along it, by central differences."""
+    model, one = new(), ONE | {"gate": "before_top_k"}
+    last = max(experts.blocks(model))
+    weight = experts.blocks(model)[last].gate.weight
+
+    def loss() -> torch.Tensor:
+        return added(model, tokenizer, tmp_path, micro_training(batch_size=6), one, [(last, 2)])
+
+    (gradient,) = torch.autograd.grad(loss(), weight)
+    along, values = 0.02 * gradient / gradient.norm(), []
+    with torch.no_grad():
+        for way in (1, -2):
+            weight += way * along
+            values.append(loss().item())
+    assert (values[0] - values[1]) / 0.04 == pytest.approx(gradient.norm().item(), rel=0.01)
+
+
 def test_the_anchor_draws_tokens_to_its_expert(new, tokenizer, adam, tmp_path):
     """With a heavy anchor the trained expert's gate grows."""
     heavy = ONE | {"gate": "before_top_k", "anchor": ANCHOR | {"weight": 100.0}}

@@ -42,6 +42,15 @@ BETA += [(name, "paper") for name in ("npo_kl", "dpo_gd", "dpo_kl")]
 PARAMETERS = {key: {"beta": 0.1} for key in BETA} | {(name, "release"): {"padded_length": 500} for name in FLAT}
 PARAMETERS |= {("me_gd", variant): {"alpha": 0.1} for variant in ("paper", "release", "answer")}
 PARAMETERS |= {("rmu", variant): {"steering": 6.5, "alpha": 1200, "layer": 7} for variant in ("paper", "release")}
+NEEDS |= {("uld", variant): ["forget", "retain"] for variant in ("paper", "release")}
+NEEDS |= {("offset_kl", "paper"): ["forget", "retain", "reference"]}
+NEEDS |= {("offset_dpo_kl", "paper"): ["forget", "template", "retain", "reference"]}
+NEEDS |= {("offset_npo_kl", "paper"): ["forget", "retain", "reference"]}
+NEEDS |= {(name, "paper"): ["forget", "a reinforced model"] for name in ("task_vector", "whp", "whp_generic")}
+PARAMETERS |= {("uld", "paper"): {"beta": 6.5, "alpha": 0.75, "filter": 0.01}}
+PARAMETERS |= {("uld", "release"): {"beta": 5.0, "alpha": 0.8, "filter": 0.01}, ("offset_kl", "paper"): {"alpha": 1.0}}
+PARAMETERS |= {(name, "paper"): {"beta": 0.1, "alpha": 1.0} for name in ("offset_dpo_kl", "offset_npo_kl")}
+PARAMETERS |= {(name, "paper"): {"alpha": None} for name in ("task_vector", "whp", "whp_generic")}
 SIMNPO = str(Path(__file__).resolve().parent.parent / "params" / "own" / "simnpo.py")
 VARIANTS = [(name, label) for name, method in METHODS.items() for label in method.variants]
 
@@ -68,10 +77,22 @@ def test_description_is_json_with_the_denominators():
         assert [term["weight"] for term in described["me_gd", label]["terms"]] == ["alpha", 1.0]
     for label in ("paper", "release"):
         assert [term["weight"] for term in described["rmu", label]["terms"]] == [1.0, "alpha"]
-    others = [one for key, one in described.items() if key[0] not in ("llmu", "me_gd", "rmu")]
+    assert [term["weight"] for term in described["uld", "paper"]["terms"]] == [1.0, "beta"]
+    others = [one for key, one in described.items() if key[0] not in ("llmu", "me_gd", "rmu", "uld")]
     assert all(term["weight"] == 1.0 for one in others for term in one["terms"])
     fixed = {key for key, one in described.items() if one["pairing"] == "fixed"}
     assert fixed == {("me_gd", "release"), ("idk_ap", "release")}
+
+
+def test_a_method_is_listed_by_what_it_trains_and_by_every_name_that_papers_print():
+    described = methods.describe()
+    trains = {entry["method"]: entry["trains"] for entry in described}
+    assert {name for name, what in trains.items() if what == "assistant"} == methods.ASSISTED.keys()
+    assert {name for name, what in trains.items() if what == "reinforced model"} == methods.ARITHMETIC.keys()
+    assert {name for name, what in trains.items() if what == "model"} == METHODS.keys()
+    names = {entry["method"]: [entry["printed_as"], *entry["also_printed_as"]] for entry in described}
+    assert names["gd"] == ["GD", "GA+GD", "GDIFF"] and names["po"] == ["PO", "IDK+GD"]
+    assert names["uld"] == ["ULD"] and names["whp"] == ["WHP"]
 
 
 def test_order_and_names_are_those_of_the_papers_tables():
@@ -217,7 +238,8 @@ def test_a_file_of_ones_own_adds_to_the_kits_methods():
     assert own.parameters == {"beta": 2.5, "gamma": 0.0}
     assert [term.weight for term in own.terms] == [0.1375, 1.0]
     assert methods.variant("ga", own=SIMNPO) is methods.variant("ga")
-    assert methods.describe(SIMNPO)[-1]["terms"][0]["loss"] == "simnpo"
+    (described,) = [entry for entry in methods.describe(SIMNPO) if entry["method"] == "simnpo"]
+    assert described["terms"][0]["loss"] == "simnpo" and described["trains"] == "model"
     with pytest.raises(KitError, match="no method 'simnpp'; did you mean 'simnpo'"):
         methods.variant("simnpp", own=SIMNPO)
     with pytest.raises(KitError, match="no method 'simnpo'"):
@@ -247,9 +269,14 @@ HEAD = "from unlearnkit.methods import Method, Term, Variant\n"
         ("METHODS = {", "SyntaxError: '{' was never closed (own.py, line 1)"),
         ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
         (HEAD + "METHODS = {'ga': Method('GA', {})}", "METHODS: the kit has a method 'ga' already"),
+        (HEAD + "METHODS = {'whp': Method('WHP', {})}", "METHODS: the kit has a method 'whp' already"),
+        (
+            "from unlearnkit.methods import Assisted\nMETHODS = {'mine': Assisted('Mine', {}, 'uld')}",
+            "METHODS['mine'] is of type Assisted, not Method",
+        ),
         (HEAD + "METHODS = {'my/way': Method('Mine', {})}", "METHODS: 'my/way' is no name"),
         (HEAD + "METHODS = {7: Method('Mine', {})}", "METHODS: 7 is no name"),
-        ("METHODS = {'mine': print}", "METHODS['mine'] is a builtin_function_or_method, not a Method"),
+        ("METHODS = {'mine': print}", "METHODS['mine'] is of type builtin_function_or_method, not Method"),
         (HEAD + "Term('gaa', over='sequences')", "no loss 'gaa'; did you mean 'ga'?"),
         (
             HEAD + "Variant((Term(lambda forget_lgp: 0, over='sequences'),), '')",

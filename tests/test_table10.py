@@ -242,6 +242,16 @@ def test_a_result_is_checked_against_what_lies_beside_it(few, tmp_path):
     assert {one["row"] for one in found} == {row.name for row in few.rows}
 
 
+def test_one_base_model_alone_gives_a_table_and_its_figures(few, tmp_path):
+    for run in few.runs.values():
+        if run.name.startswith("deepseek"):
+            runs.remove(runs.folder(run))
+    found = report.assemble(few, {}, tmp_path / "result")
+    assert {one["base_model"] for one in found if one["status"] == "missing"} == {"deepseek"}
+    drawn = {path.stem for path in (tmp_path / "result").glob("utility_vs_forgetting_*.png")}
+    assert drawn == {"utility_vs_forgetting_qwen"}
+
+
 # --- what the paper says --------------------------------------------------------------------------------------
 
 
@@ -273,6 +283,21 @@ def test_our_rows_are_compared_at_the_level_and_who_never_reaches_it_is_left_out
     assert "rmu_uoe" in pair["ours_why"].partition("left out")[2] and pair["printed"] == "holds"
     assert verdicts["qwen, wmdp", "uoe_gain_rmu"]["ours"] == "cannot be checked", "no level, no gain"
     assert verdicts["qwen, wmdp", "uoe_forgets_as_well"]["ours"] == "cannot be checked"
+
+
+def test_a_collapsed_row_keeps_no_more_than_another():
+    rows = {"ga": 0.28, "ga_uoe": 0.31, "ga_uoe_alpha_0": 0.26}
+    checks = {claim.id: claim.check for claim in claims_table10.CLAIMS}
+
+    def holds(claim: str, *collapsed: str) -> bool:
+        found = [
+            {"method": name, "variant": "paper", "utility": kept, "status": "collapsed" if name in collapsed else "ok"}
+            for name, kept in rows.items()
+        ]
+        return checks[claim](found).holds
+
+    for claim in ("uoe_keeps_utility", "anchor_keeps_utility"):
+        assert holds(claim) and holds(claim, "ga", "ga_uoe_alpha_0") and not holds(claim, *rows)
 
 
 # --- a random expert ------------------------------------------------------------------------------------------

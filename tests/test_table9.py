@@ -46,14 +46,16 @@ def table() -> planned.Plan:
 
 def test_the_rows_are_the_papers_in_its_order(table):
     printed = [(row["method"], row["printed_method"]) for row in claims_table9.read_published()][:15]
-    own = [row for row in table.rows if row.fold == "forget01"]
+    own = [row for row in table.rows if row.fold == "forget05" and row.variant == "paper" and row.note is None]
     assert [row.method for row in own] == [method for method, _ in printed]
     names = {row.method: row.printed_as for row in own}
     assert names | {m: name for m, name in printed if m not in ("original", "retain")} == names
-    added = [row.label for row in table.rows if row.fold == "forget05" and row.method in ("retain_2", "uld")]
-    forms = ("uld", "uld_release", "uld_not_augmented", "uld_alpha_0.5", "uld_alpha_1", "uld_beta_1")
-    assert added == [f"{name}_forget05" for name in ("retain_2", *forms)]
-    assert len({draw.run for row in table.rows for draw in row.draws}) == len(table.rows) == 3 * 15 + 6
+    forms = [row.label for row in table.rows if row.fold == "forget05" and row not in own]
+    assert forms == [f"uld_{form}_forget05" for form in ("release", "not_augmented", "beta_1")]
+    for split in ("forget01", "forget10"):
+        methods_of = [row.method for row in table.rows if row.fold == split]
+        assert methods_of == [row.method for row in own if row.method not in ("offset_dpo_kl", "offset_npo_kl")]
+    assert len({draw.run for row in table.rows for draw in row.draws}) == len(table.rows) == 3 * 13 + 2 + 3
 
 
 def test_baselines_train_the_model_and_assisted_methods_lora(table):
@@ -64,7 +66,9 @@ def test_baselines_train_the_model_and_assisted_methods_lora(table):
         how, assisted = spec["unlearn"], row.method in methods.ASSISTED
         assert how.get("layers") == (1 if assisted else None)
         assert (how["training"]["lora"] is not None) == assisted
-        assert how["training"]["epochs"] == 10 and spec["trajectory_every"] == "epoch"
+        assert how["training"]["epochs"] == (10 if assisted else 5) and spec["trajectory_every"] == "epoch"
+        rate = 1e-2 if row.method == "uld" else 1.5e-3 if assisted else 2e-4
+        assert how["training"]["learning_rate"] == row.training["learning_rate"] == rate
         assert ("augmentation" in spec) == (row.method == "uld")
         assert run_of(table, row.label).spec["start"] == run_of(table, "original_forget01").spec["start"]
     assert run_of(table, "uld_forget05").spec["unlearn"]["parameters"] == {"beta": 6.5, "alpha": 0.75, "filter": 0.01}
@@ -95,7 +99,7 @@ def test_what_ulds_assistant_learns_is_part_of_its_key(table, tmp_path):
 
 def test_the_models_are_one_original_and_a_retain_model_a_split(table):
     learnt = [run.spec["splits"][0] for run in table.runs.values() if run.kind == "finetuned"]
-    assert sorted(learnt) == ["full", "retain90", "retain95", "retain95", "retain99"]
+    assert sorted(learnt) == ["full", "retain90", "retain95", "retain99"]
     for row in table.rows:
         (draw,) = row.draws
         assert table.runs[draw.retain_run] is run_of(table, f"retain_{row.fold}")
@@ -118,7 +122,8 @@ def test_the_shipped_files_say_what_the_paper_says():
         if content.base_models["llama"].scratch:
             assert content.base_models["llama"].scratch.architecture.num_hidden_layers == depth
         assert (how.training.lora.rank, how.training.lora.alpha, how.training.epochs) == (32, 32, 10)
-        assert (how.paraphrases, how.wrong_answers, content.unlearn.paper.epochs) == (2, 2, 10)
+        assert (how.paraphrases, how.wrong_answers) == (2, 2)
+        assert content.unlearn.paper.epochs == (5 if content.profile == "tiny" else 10)
     assert {row.method for row in content.rows} >= methods.ASSISTED.keys()
 
 
@@ -128,7 +133,7 @@ def test_the_larger_profiles_plan(profile, request, monkeypatch):
         monkeypatch.setenv("UNLEARNKIT_DATA", str(request.getfixturevalue("real_data")))
     path = ROOT / "params" / profile / "table9.yaml"
     plan = papers.make(params.read(path), str(path))
-    assert [row.name for row in plan.rows] == [row.name for row in make().rows]
+    assert {row.name for row in plan.rows} > {row.name for row in make().rows}, "tiny leaves out what takes longest"
     evaluated = run_of(plan, "uld_forget05").spec["augmentation"]["forget"]
     assert evaluated == "forget05_perturbed", "there is no other set of paraphrases"
     assert all(json.loads(json.dumps(run.spec)) == run.spec for run in plan.runs.values())
@@ -203,7 +208,7 @@ def test_the_best_epoch_is_the_first_of_the_highest_forget_quality():
     shifted = {shift: [value + shift for value in retain] for shift in (3.0, 0.55, 0.0)}
     points = [
         {"step": step, "truth_ratios": shifted[shift], "retain_probability": kept}
-        for step, shift, kept in ((0, 3.0, 1.0), (5, 0.55, 0.9), (10, 0.0, 0.8), (15, 0.0, 0.7), (16, 3.0, 0.6))
+        for step, shift, kept in ((5, 0.55, 0.9), (10, 0.0, 0.8), (15, 0.0, 0.7), (16, 3.0, 0.6))
     ]
     found = uld_epochs.best_epoch(points, retain)
     assert found == {
@@ -214,9 +219,7 @@ def test_the_best_epoch_is_the_first_of_the_highest_forget_quality():
         "best_epoch_retain_probability": 0.8,
     }
     far = uld_epochs.qualities(points, retain)
-    assert far[0] == far[4] == pytest.approx(ks_exact_p(20, 20, 20))
-    points[0]["truth_ratios"] = retain
-    assert uld_epochs.best_epoch(points[:2], retain)["best_epoch"] == 1, "before training is no epoch"
+    assert far[3] == pytest.approx(ks_exact_p(20, 20, 20))
 
 
 # --- claims -------------------------------------------------------------------------------------------------
@@ -336,7 +339,7 @@ def finish(plan: planned.Plan) -> None:
             points = [
                 {"step": 5 * epoch, "loss": -1.0, "truth_ratios": [one * scale for one in ratios], "items": []}
                 | {"forget_probability": 1 - 0.2 * epoch, "retain_probability": 1 - 0.1 * epoch}
-                for epoch, scale in enumerate((1e-9, 1e-9, 1.0, 1.0))
+                for epoch, scale in enumerate((1e-9, 1.0, 1.0), 1)
             ]
             runs.write_json(folder / "trajectory.json", points)
             epoch = {"uld": 0.5}.get(method, 2.0)
@@ -409,6 +412,7 @@ def test_figures_over_epochs_go_by_epoch_and_split(written):
     assert {"llama/npo_forget01", "llama/uld_forget05", "llama/uld_alpha_0.5_forget01"} <= way.keys()
     assert [point["step"] for point in way["llama/npo_forget01"]] == [0, 1, 2, 3]
     rows = {one["row"]: one for one in results.read_rows(result)}
+    assert way["llama/npo_forget01"][0]["forget_probability"] == rows["llama/original_forget01"]["forget_probability"]
     for name in ("llama/npo_forget01", "llama/npo_forget05"):
         assert way[name][-1]["forget_quality_p"] == rows[name]["forget_quality_p"]
 

@@ -25,6 +25,7 @@ from micro import (
 from unlearnkit.data.encode import IGNORE, encode
 from unlearnkit.methods import METHODS, Term, Variant, variant
 from unlearnkit.training import examples
+from unlearnkit.training.callbacks import Probe
 from unlearnkit.training.reference import add_reference_logp
 from unlearnkit.training.unlearn import Collator
 
@@ -255,3 +256,12 @@ def test_a_method_from_a_file_of_ones_own_trains(memorised, micro_tokenizer, mic
     before = knowledge(model, micro_tokenizer)
     unlearn(model, micro_tokenizer, tmp_path / "1", spec)
     assert knowledge(model, micro_tokenizer)["forget_mean_prob"] < before["forget_mean_prob"] - 0.1
+
+
+def test_seconds_of_an_epoch_are_of_the_steps_that_were_made(memorised, micro_tokenizer, micro_training, tmp_path):
+    """A probe ends the training after two of forty steps: two batches of four rows."""
+    training, last = micro_training(steps=40, batch_size=4), Probe(lambda model, step: step == 2, lambda step: True)
+    facts = unlearn(memorised(), micro_tokenizer, tmp_path, how("ga", training), probes=(last,))
+    assert facts["optimiser_steps"] == len(facts["losses"]) == 2
+    assert facts["seconds_per_epoch"] == pytest.approx(facts["unlearning_seconds"] * len(FORGET) / 8, abs=0.02)
+    assert facts["unlearning_seconds"] > 0.05

@@ -184,9 +184,16 @@ def methods(args) -> int:
     if args.json:
         print(json.dumps(described, indent=1))
         return 0
+    lines = [("method", "printed as", "trains", "needs", "source")]
     for entry in described:
         name = entry["method"] if entry["variant"] == "paper" else f"{entry['method']} ({entry['variant']})"
-        print(f"{name:<24} needs {', '.join(entry['needs']):<32} {entry['source']}")
+        printed = ", ".join([entry["printed_as"], *entry["also_printed_as"]])
+        lines.append((name, printed, entry["trains"], ", ".join(entry["needs"]), entry["source"]))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    print("\nWhich weights are trained, the row says: `expert` (UOE/SEUF), `updated` (RMU's layers), `lora`.")
+    print("In-context refusal, without training: Table 1 alone.")
     return 0
 
 

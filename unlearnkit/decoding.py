@@ -184,9 +184,18 @@ class PairModel(PreTrainedModel, GenerationMixin):
         logits_to_keep=0,
         **kwargs,
     ) -> CausalLMOutputWithPast:
-        """As any causal language model; the loss is the mean cross-entropy of the labels, shifted by one."""
+        """As any causal language model; the loss is the mean cross-entropy of the labels, shifted by one.
+
+        KitError: a cache with other than both models' layers.
+        """
         wanted = past_key_values is not None or use_cache
-        cache = past_key_values if past_key_values is not None else DynamicCache(config=self.config)
+        cache = past_key_values if past_key_values is not None else DynamicCache()
+        if not cache.layers:  # one that grows when it is written to: a part of it would grow alone
+            cache.layers = DynamicCache(config=self.config).layers
+        if len(cache.layers) != self.config.num_hidden_layers:
+            raise KitError(
+                f"a cache of {len(cache.layers)} layers: the two models together have {self.config.num_hidden_layers}"
+            )
         count = len(_layer_types(self.config.target))
         logits = [
             model(

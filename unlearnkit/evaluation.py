@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from unlearnkit.data.collate import pad
-from unlearnkit.data.encode import Encoded, encode
+from unlearnkit.data.encode import Encoded, encode_all
 from unlearnkit.data.prompts import PromptFormat
 from unlearnkit.metrics.samples import item_id
 from unlearnkit.metrics.tofu import rouge_l_recall
@@ -65,10 +65,9 @@ def evaluate(
     """
     import torch
 
-    encoded = [
-        [encode(tokenizer, form(asked_one.question), text, max_length) for _, text in asked_one.answers]
-        for asked_one in asked
-    ]
+    pairs = [(form(asked_one.question), text) for asked_one in asked for _, text in asked_one.answers]
+    each = iter(encode_all(tokenizer, pairs, max_length))
+    encoded = [[next(each) for _ in asked_one.answers] for asked_one in asked]
     samples: list[dict | None] = [None] * len(asked)
     done = 0
     speaker = getattr(model, "speaker", model)  # see decoding.SPOKEN

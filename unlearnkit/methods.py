@@ -1,4 +1,4 @@
-"""METHODS: name -> its loss terms, its hyper-parameters, its source; and the methods of a user's own file."""
+"""METHODS, ASSISTED, ARITHMETIC: name -> what a method is made of, its source; and the methods of a user's own file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,8 +64,8 @@ def _rmu(suffix: str, source: str) -> Variant:
     return Variant(terms, source, {"steering": 6.5, "alpha": 1200, "layer": 7})  # of its run on Zephyr-7B
 
 
-# In the order of FLAT's Table 4; then what A Closer Look adds, whose GA+GD, GA+KL, NPO+GD and IDK+GD are gd, kl, npo_rt
-# and po; then RMU, whose steering and layer are a model's own: which weights it updates, training says (`updated`).
+# In the order of FLAT's Table 4; then what A Closer Look adds; then RMU, whose steering and layer are a model's own:
+# which weights it updates, training says (`updated`).
 METHODS: dict[str, Method] = {
     "ga": _method(
         "GA",
@@ -148,10 +148,18 @@ METHODS: dict[str, Method] = {
 }
 
 
+# What other papers call some of them.
+PRINTED_BY = {
+    "A Closer Look": {"gd": "GA+GD", "kl": "GA+KL", "npo_rt": "NPO+GD", "po": "IDK+GD"},
+    "SEUF": {"gd": "GDIFF", "npo_rt": "NPO"},  # both have a retain loss of weight 1
+}
+
+
 @dataclass(frozen=True)
 class Assisted(Method):
     """A method that trains an assistant (training/assistant.py); its logits correct the model's by a rule of decoding's
     RULES, with the suffix `_release` for that variant. A variant's parameters are those of its losses and of the rule.
+    A user's own file has none of these.
     """
 
     rule: str
@@ -198,6 +206,7 @@ class Arithmetic:
 
     printed_as: str
     source: str
+    needs: tuple[str, ...] = ("forget", "a reinforced model")
 
 
 ARITHMETIC: dict[str, Arithmetic] = {
@@ -241,10 +250,10 @@ def _own_methods(path: Path) -> dict[str, Method]:
     for name, method in own.items():
         if not (isinstance(name, str) and name.isidentifier()):
             raise KitError(f"{file}: METHODS: {name!r} is no name; use letters, digits and _")
-        if name in METHODS | ASSISTED:
+        if name in METHODS | ASSISTED | ARITHMETIC:
             raise KitError(f"{file}: METHODS: the kit has a method '{name}' already; give yours another name")
-        if not isinstance(method, Method):
-            raise KitError(f"{file}: METHODS['{name}'] is a {type(method).__name__}, not a Method")
+        if type(method) is not Method:  # a subclass would be trained as if it were none
+            raise KitError(f"{file}: METHODS['{name}'] is of type {type(method).__name__}, not Method")
     return own
 
 
@@ -260,15 +269,18 @@ def variant(method: str, name: str = "paper", own: str | None = None) -> Variant
 
 
 def describe(own: str | None = None) -> list[dict]:
-    """Every method and variant: needs, hyper-parameters, source; what `unlearnkit methods --json` prints.
+    """Every method and variant: what it trains and needs, parameters, source; what `unlearnkit methods --json` prints.
 
-    A term's weight is a number or the name of one of `parameters`.
+    `trains`: the model; an assistant; or a reinforced model, with which the model is combined. A parameter without a
+    value has that of the row alone. A term's weight is a number or the name of one of `parameters`.
     """
-    return [
+    described = [
         {
             "method": name,
             "printed_as": method.printed_as,
+            "also_printed_as": [names[name] for names in PRINTED_BY.values() if name in names],
             "variant": label,
+            "trains": trains,
             "needs": [*chosen.parts, *(["reference"] if chosen.reference else [])],
             "parameters": chosen.parameters,
             "pairing": chosen.pairing,
@@ -278,6 +290,11 @@ def describe(own: str | None = None) -> list[dict]:
             ],
             "source": chosen.source,
         }
-        for name, method in known(own).items()
+        for trains, some in (("model", known(own)), ("assistant", ASSISTED))
+        for name, method in some.items()
         for label, chosen in method.variants.items()
     ]
+    common = {"also_printed_as": [], "variant": "paper", "trains": "reinforced model", "parameters": {"alpha": None}}
+    common |= {"pairing": None, "terms": []}
+    some = ARITHMETIC.items()
+    return described + [{"method": name, **vars(one), "needs": [*one.needs], **common} for name, one in some]

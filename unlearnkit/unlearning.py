@@ -75,7 +75,7 @@ def unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> tuple:
     points = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     steps, _ = examples.examples_needed(unlearn["training"], len(sources.forget))
     if every == "epoch":
-        every, at_steps = None, [0, *examples.ends_of_epochs(unlearn["training"], len(sources.forget))]
+        every, at_steps = None, examples.ends_of_epochs(unlearn["training"], len(sources.forget))
     point = sampling.on_the_way(spec) if every or at_steps else None
     asked = sampling.asked(spec, spec["sets"]) if sample_steps else []
 

@@ -27,18 +27,29 @@ class Encoded:
 
 
 def encode(tokenizer, prompt: str, answer: str, max_length: int) -> Encoded:
-    """Encode one pair and mask its prompt.
+    """Encode one pair: `encode_all` of it alone."""
+    return encode_all(tokenizer, [(prompt, answer)], max_length)[0]
+
+
+def encode_all(tokenizer, pairs: list[tuple[str, str]], max_length: int) -> list[Encoded]:
+    """Encode pairs of prompt and answer, and mask every prompt. One call of the tokenizer reads all texts.
 
     `max_length` counts tokens of prompt, answer and end-of-sequence token together.
     KitError: the prompt's ids are not a prefix of the pair's ids (a merge across the border would shift every label);
     the pair is longer than `max_length`; the answer is empty.
     """
-    if not answer.strip():
-        raise KitError(f"empty answer for the prompt {prompt!r}")
-    prompt_ids = tokenizer(prompt.rstrip(" "))["input_ids"]
+    for prompt, answer in pairs:
+        if not answer.strip():
+            raise KitError(f"empty answer for the prompt {prompt!r}")
+    texts = list(dict.fromkeys(text for prompt, answer in pairs for text in (prompt.rstrip(" "), prompt + answer)))
+    ids = dict(zip(texts, tokenizer(texts)["input_ids"] if texts else [], strict=True))
+    return [_masked(tokenizer, prompt, answer, ids, max_length) for prompt, answer in pairs]
+
+
+def _masked(tokenizer, prompt: str, answer: str, ids_of: dict[str, list[int]], max_length: int) -> Encoded:
+    prompt_ids, ids = ids_of[prompt.rstrip(" ")], ids_of[prompt + answer]
     if prompt_ids and prompt_ids[-1] == tokenizer.eos_token_id:  # some tokenizers close every text
         prompt_ids = prompt_ids[:-1]
-    ids = tokenizer(prompt + answer)["input_ids"]
     if ids[-1] != tokenizer.eos_token_id:
         ids = [*ids, tokenizer.eos_token_id]
     length = len(prompt_ids)

@@ -8,7 +8,7 @@ forgets better; a row that never reaches the level is missing there, and no pair
 from functools import partial
 
 from unlearnkit import paths, tables
-from unlearnkit.claims import Claim, checked
+from unlearnkit.claims import Claim, checked, score
 
 METHODS = ("ga", "gd", "npo_rt", "rmu")
 GAIN = 0.35  # the abstract's
@@ -44,11 +44,11 @@ def _named(row: dict) -> dict:
 
 
 def _pairs(rows: list[dict], column: str, better) -> tuple[bool, str]:
-    """Whether in every pair of a method and itself with UOE that is there the latter's value is better."""
-    by = {row["method"]: row[column] for row in rows}
+    """Whether in every pair of a method and itself with UOE that is there the latter's row is better."""
+    by = {row["method"]: row for row in rows}
     pairs = [name for name in METHODS if {name, f"{name}_uoe"} <= by.keys()]
     lost = [name for name in pairs if not better(by[f"{name}_uoe"], by[name])]
-    values = ", ".join(f"{name} {by[name]:.4g} -> {by[f'{name}_uoe']:.4g}" for name in pairs)
+    values = ", ".join(f"{name} {by[name][column]:.4g} -> {by[f'{name}_uoe'][column]:.4g}" for name in pairs)
     return bool(pairs) and not lost, values + (f"; not so: {', '.join(lost)}" if lost else "")
 
 
@@ -58,11 +58,20 @@ def _gain(rows: list[dict]) -> tuple[bool, str]:
     return gain >= GAIN, f"rmu {by['rmu']:.4g} -> {by['rmu_uoe']:.4g}: {gain:+.4g}"
 
 
+def _keeps_more(one: dict, other: dict) -> bool:
+    """Whether a row's utility is higher; of a collapsed row it never is."""
+    return score(one, "utility") > score(other, "utility")
+
+
+def _forgets_as_well(one: dict, other: dict) -> bool:
+    return one["efficacy"] <= other["efficacy"]
+
+
 def _above(rows: list[dict], method: str, others: tuple[str, ...]) -> tuple[bool, str]:
-    by = {row["method"]: row["utility"] for row in rows}
+    by = {row["method"]: row for row in rows}
     there = [name for name in others if name in by]
-    why = ", ".join(f"{name} {by[name]:.4g}" for name in (method, *there))
-    return all(by[method] > by[name] for name in there), why
+    why = ", ".join(f"{name} {by[name]['utility']:.4g}" for name in (method, *there))
+    return all(_keeps_more(by[method], by[name]) for name in there), why
 
 
 ROWS = (METHODS, tuple(f"{name}_uoe" for name in METHODS))
@@ -80,14 +89,14 @@ CLAIMS = (
         "SEUF, Table 3",
         "Training one expert keeps more utility than the same method on all experts.",
         "UT of GA, GDIFF, NPO, RMU with UOE above that of each without; ours at equal FE, where both reach it.",
-        checked(partial(_pairs, column="utility", better=lambda one, plain: one > plain), ROWS, ("utility",)),
+        checked(partial(_pairs, column="utility", better=_keeps_more), ROWS, ("utility",)),
     ),
     Claim(
         "uoe_forgets_as_well",
         "SEUF, Table 3",
         "Training one expert forgets at least as much as the same method on all experts.",
         "FE of GA, GDIFF, NPO, RMU with UOE not above that of each without. Ours end at equal FE: nothing to compare.",
-        checked(partial(_pairs, column="efficacy", better=lambda one, plain: one <= plain), ROWS, ("efficacy",)),
+        checked(partial(_pairs, column="efficacy", better=_forgets_as_well), ROWS, ("efficacy",)),
     ),
     Claim(
         "uoe_gain_rmu",

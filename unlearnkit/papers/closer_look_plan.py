@@ -13,7 +13,7 @@ from unlearnkit.schema_closer_look import TINY, Fictitious, Judge, NotedRow
 from unlearnkit.schema_uld import LogitDifference
 
 # As A Closer Look calls the methods that have another name in FLAT's tables.
-NAMES = {"gd": "GA+GD", "kl": "GA+KL", "npo_rt": "NPO+GD", "po": "IDK+GD"}
+NAMES = methods.PRINTED_BY["A Closer Look"]
 NEEDED = {
     "retain": "forget quality and the classifier's AUC are measured against",
     "original": "what a method keeps is measured against",

@@ -164,7 +164,8 @@ def _behind(plan: Plan, found: list[dict]) -> Block:
     lines = [["", "needs", "learning rate", "alpha", "steps", "unlearning"]]
     for record in found:
         method, seconds, rate = record["method"], record.get("unlearning_seconds"), record.get("learning_rate")
-        needs = "forget, a reinforced model" if method in methods.ARITHMETIC else trained.trains_on(record)
+        arithmetic = methods.ARITHMETIC.get(method)
+        needs = ", ".join(arithmetic.needs) if arithmetic else trained.trains_on(record)
         lines.append(
             [
                 text.label(record),

@@ -68,7 +68,7 @@ def _check_own(content: LogitDifference) -> None:
 
 def _row(plan: Plan, models: Models, row: AssistedRow, forget_split: str) -> Row:
     content, how, changes = plan.params, None, {}
-    training = None if row.method in checks.REFERENCE_ROWS else models.training_of(row)
+    training = None if row.method in checks.REFERENCE_ROWS else models.training_of(row) | row.changes
     name = named(content, row)
     line = Row(models.name, row.method, name, (), row.variant, None, training, fold=forget_split, note=row.note)
     if training:

@@ -12,7 +12,7 @@ from unlearnkit.schema_uoe import OneExpertRow, OneExpertTable
 BENCHMARKS = ("wmdp", "rwku")
 REFERENCES = {"original": "Pretrained"}
 NEEDED = {"original": "what a method keeps is measured against"}
-NAMES = {"gd": "GDIFF", "npo_rt": "NPO"}  # as SEUF calls them; both have a retain loss of weight 1
+NAMES = methods.PRINTED_BY["SEUF"]
 LEVELS = {"wmdp": "wmdp_accuracy", "rwku": "rwku_rouge_l_recall"}  # forget efficacy: a metric of each benchmark
 
 

@@ -119,7 +119,7 @@ def figures(result: Path, caption: str) -> dict:
         ways[name] = points(folder)
         routings[name] = json.loads((folder / "manifest.json").read_text(encoding="utf-8")).get("routing")
     found = {}
-    for base_model in dict.fromkeys(row["base_model"] for row in rows):
+    for base_model in dict.fromkeys(row["base_model"] for row in rows if row.get("forget_efficacy") is not None):
         mine = [row for row in rows if row["base_model"] == base_model]
         found[f"utility_vs_forgetting_{base_model}"] = plots.utility_vs_forgetting(mine, ways, caption)
     panels = [

@@ -145,7 +145,8 @@ def parts(rows: list[dict], caption: str, columns: Sequence[tuple[str, str]], sh
         for axes, (fold, members) in zip(all_axes, groups.items(), strict=True):
             _cells(axes, members, columns)
             axes.set_title(", ".join(filter(None, (base_model, fold))), pad=8)
-        add_caption(figure, caption, [f"The left six columns make FE but for TE, the right six are {share}."])
+        note = f"The left six columns but TE make FE (its TR: 1 - truth ratio), the right six are {share}."
+        add_caption(figure, caption, [note])
     return figure
 
 

@@ -9,7 +9,7 @@ import math
 import random
 from dataclasses import dataclass
 
-from unlearnkit.data.encode import encode
+from unlearnkit.data.encode import encode_all
 from unlearnkit.data.prompts import PromptFormat
 from unlearnkit.errors import KitError
 from unlearnkit.terms import FROM_TEMPLATES, PARTS
@@ -113,11 +113,12 @@ def _other_answer(row: dict, retain: list[dict], stream: random.Random) -> str:
 
 def tokenize(examples: list[dict], tokenizer, form: PromptFormat, max_length: int) -> list[dict]:
     """Flat rows for a dataset: `<part>_input_ids` and `<part>_labels` for every part of an example."""
-    rows = []
+    pairs = [(form(question), answer) for example in examples for question, answer in example.values()]
+    each, rows = iter(encode_all(tokenizer, pairs, max_length)), []
     for example in examples:
         row = {}
-        for part, (question, answer) in example.items():
-            encoded = encode(tokenizer, form(question), answer, max_length)
+        for part in example:
+            encoded = next(each)
             row |= {f"{part}_input_ids": encoded.input_ids, f"{part}_labels": encoded.labels}
         rows.append(row)
     return rows

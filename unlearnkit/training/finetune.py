@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from unlearnkit.data.encode import Encoded, encode
+from unlearnkit.data.encode import Encoded, encode_all
 from unlearnkit.data.prompts import PromptFormat
 from unlearnkit.training import examples
 from unlearnkit.training.callbacks import Progress
@@ -31,7 +31,8 @@ def train(
 
 def encoded(tokenizer, rows: list[dict], form: PromptFormat, training: dict) -> list[Encoded]:
     """Question-answer rows as token ids; labels are the answers'."""
-    return [encode(tokenizer, form(row["question"]), row["answer"], training["max_length"]) for row in rows]
+    pairs = [(form(row["question"]), row["answer"]) for row in rows]
+    return encode_all(tokenizer, pairs, training["max_length"])
 
 
 def train_encoded(

@@ -101,7 +101,7 @@ def unlearn(
         "parameters": parameters,
         "trainable_parameters": trainable,
         "unlearning_seconds": round(seconds, 2),
-        "seconds_per_epoch": round(seconds * len(sources.forget) / count, 2),
+        "seconds_per_epoch": round(seconds / optimiser_steps * steps / count * len(sources.forget), 2),
         # The trainer's own history: it survives an interruption, unlike anything a callback remembers.
         "losses": {str(entry["step"]): entry["loss"] for entry in trainer.state.log_history if "loss" in entry},
         **({"routing": watch.facts()} if watch else {}),
