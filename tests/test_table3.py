@@ -316,8 +316,9 @@ def test_figures_have_a_marker_at_every_rows_values(few):
 
 
 def test_the_caption_says_on_which_tasks_there_is_an_accuracy_to_lose():
-    record = {"base_model": "llama", "accuracy_tiny_boolq": 0.64, "accuracy_tiny_piqa": 0.66, "accuracy_boolq": None}
-    said = flat_table3._above_chance(record)
+    record = {"base_model": "llama", "method": "original", "printed_as": "Original LLM", "mean_accuracy": 0.65}
+    record |= {"accuracy_tiny_boolq": 0.64, "accuracy_tiny_piqa": 0.66, "accuracy_boolq": None}
+    (said,) = flat_table3.above_chance([record, record | {"method": "ga"}])
     assert "on 1 of 2 tasks" in said and said.endswith("(not on boolq).")
 
 

@@ -14,7 +14,7 @@ from unlearnkit.errors import KitError, nearest
 from unlearnkit.schema import Book, Divergences, Muse, Needs, Params, Table
 from unlearnkit.schema_closer_look import Continual, Convergence, Fictitious, RealWorld
 from unlearnkit.schema_studies import Likeness
-from unlearnkit.schema_uld import LogitDifference
+from unlearnkit.schema_uld import LogitDifference, LogitDifferenceBook
 from unlearnkit.schema_uoe import OneExpertTable
 
 # The parameters of every table.
@@ -32,6 +32,7 @@ TABLES: dict[str, type[Table]] = {
     "table7_ten": Continual,
     "table8": RealWorld,
     "table9": LogitDifference,
+    "table9_book": LogitDifferenceBook,
     "table10": OneExpertTable,
 }
 

@@ -269,11 +269,18 @@ class Models:
             training["learning_rate"] = self.params.finetune.learning_rate
         return training
 
+    def training_of(self, row: schema.RowParams) -> dict:
+        """How a row of a table in the papers' setting is trained: an assistant's training where its method has one."""
+        if row.method in methods.ASSISTED:
+            return self.plan.params.assistant.training.model_dump()
+        return self.training("paper")
+
 
 def unlearn_spec(content: schema.Params, row: schema.RowParams, training: dict) -> dict:
     """How a row unlearns: everything that `procedure.unlearn` takes, JSON."""
     chosen = methods.variant(row.method, row.variant, content.own_methods)
     own = None if row.method in methods.METHODS | methods.ASSISTED else content.own_methods
+    assisted = {"layers": content.assistant.layers} if row.method in methods.ASSISTED else {}
     return {
         "method": row.method,
         "variant": row.variant,
@@ -282,4 +289,5 @@ def unlearn_spec(content: schema.Params, row: schema.RowParams, training: dict) 
         "training": training,
         "own_methods": own,
         "own_methods_fingerprint": digest(paths.inside(own).read_text(encoding="utf-8")) if own else None,
+        **assisted,
     }

@@ -1,26 +1,18 @@
-"""What the parameter file of ULD's table (arXiv 2406.08607) says beyond those of other tables."""
+"""What the parameter files of ULD's tables (arXiv 2406.08607) say beyond those of other tables."""
 
 from pydantic import model_validator
 
-from unlearnkit.schema import Params
-from unlearnkit.schema_closer_look import NotedRow, SplitsData
+from unlearnkit.schema import Book, Params, RowParams
+from unlearnkit.schema_closer_look import Note, NotedRow, SplitsData
 from unlearnkit.schema_training import NotNegative, Positive, Strict, Unlearning
 
 SET, FIELDS = "set", "fields"
 
 
 class Assistant(Strict):
-    """The assistant of ULD and Offset: the target's first `layers`, and how LoRA beside them is trained.
-
-    ULD's learns from augmented data: `paraphrases` of every forget question to be remembered, `wrong_answers` to be
-    uniform on. `augmentation`: where they come from. set: the source's own set `augmentation`; fields: the paraphrased
-    and perturbed answers of the forget set, which forget quality is measured on; else a file, see `data.augment`.
-    """
+    """The assistant of ULD and Offset: the target's first `layers`, and how LoRA beside them is trained."""
 
     layers: Positive
-    paraphrases: NotNegative
-    wrong_answers: NotNegative
-    augmentation: str
     training: Unlearning
 
     @model_validator(mode="after")
@@ -32,6 +24,17 @@ class Assistant(Strict):
         if (self.training.epochs is None) == (self.training.steps is None):
             raise ValueError("training: give either 'epochs' or 'steps' and set the other to null")
         return self
+
+
+class AugmentedAssistant(Assistant):
+    """ULD's learns from augmented data: `paraphrases` of every forget question to be remembered, `wrong_answers` to be
+    uniform on. `augmentation`: where they come from. set: the source's own set `augmentation`; fields: the paraphrased
+    and perturbed answers of the forget set, which forget quality is measured on; else a file, see `data.augment`.
+    """
+
+    paraphrases: NotNegative
+    wrong_answers: NotNegative
+    augmentation: str
 
 
 class AssistedRow(NotedRow):
@@ -47,5 +50,18 @@ class LogitDifference(Params):
     """
 
     data: SplitsData
-    assistant: Assistant
+    assistant: AugmentedAssistant
     rows: list[AssistedRow]
+
+
+class BookRow(RowParams):
+    """`note`: what sets a row apart from the method's own, part of its name: "alpha 0.75"."""
+
+    note: Note | None = None
+
+
+class LogitDifferenceBook(Book):
+    """ULD's Table 3: a book is forgotten, by training a model or an assistant. Nothing is augmented."""
+
+    assistant: Assistant
+    rows: list[BookRow]

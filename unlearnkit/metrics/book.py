@@ -12,6 +12,7 @@ from unlearnkit.errors import KitError
 from unlearnkit.metrics import FLAT, RETAIN_MODEL, Metric
 from unlearnkit.metrics.tofu import rouge_l_recall
 
+ULD = "ULD, arXiv 2406.08607"
 Scores = dict[str, float]
 METRICS: dict[str, Metric] = {
     metric.key: metric
@@ -30,6 +31,8 @@ METRICS: dict[str, Metric] = {
                "mean over excerpts", FLAT),
         Metric("completion_rouge_l_precision", "ROUGE-L precision of completions", "precision", "near", 0.0, 1.0,
                RETAIN_MODEL, "share of what is said that is the book's, in order; early stopping keeps it", "ours"),
+        Metric("completion_rouge_l_f1", "ROUGE-L of completions (F1)", "F1", "near", 0.0, 1.0, RETAIN_MODEL,
+               "mean over excerpts of the harmonic mean of recall and precision", ULD),
         Metric("word_perplexity", "word perplexity (PPL)", "perplexity", "down", 1.0, math.inf, 1.0,
                "of general text, by lm-eval", FLAT),
         Metric("mean_accuracy", "mean zero-shot accuracy (Avg Acc)", "accuracy", "up", 0.0, 1.0, 1.0,
@@ -103,6 +106,13 @@ def book_metrics(samples: list[dict], retained: list[dict] | None) -> Scores:
         | accuracies(by_set["zeroshot"])
         | {key: value for key, value in by_set["diversity"][0].items() if key != "set"}
     )
+
+
+def uld_metrics(samples: list[dict], retained: list[dict] | None) -> Scores:
+    """`book_metrics`, and `completion_rouge_l_f1`, which ULD's evaluation takes for ROUGE-L where FLAT's has recall."""
+    pairs = [(one["rouge_l_recall"], one["rouge_l_precision"]) for one in samples if one["set"] == "forget"]
+    f1 = math.fsum(2 * recall * precision / (recall + precision or 1.0) for recall, precision in pairs) / len(pairs)
+    return book_metrics(samples, retained) | {"completion_rouge_l_f1": f1}
 
 
 def accuracies(zeroshot: list[dict]) -> Scores:

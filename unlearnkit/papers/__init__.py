@@ -36,6 +36,7 @@ MODULES = {
     "table7_ten": "closer_look_table7",
     "table8": "closer_look_table8",
     "table9": "uld_table9",
+    "table9_book": "uld_table9_book",
     "table10": "uoe_table10",
 }
 

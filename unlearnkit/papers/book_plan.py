@@ -1,6 +1,7 @@
-"""The plan of FLAT's Table 3: which models meet the book, which runs there are, and what is refused."""
+"""The plan of a table that forgets a book: which models meet it, which runs there are, and what is refused."""
 
 import dataclasses
+from collections.abc import Callable, Iterable
 
 from unlearnkit import checks, planned, zeroshot
 from unlearnkit.errors import KitError, at
@@ -43,14 +44,30 @@ class BookModels(Models):
 
 def make(content: Book, where: str, split: str | None = None) -> Plan:
     """Plan all rows. KitError: a name that does not exist, no book, or a forget split, which there is not."""
+    return of_book(content, where, split)
+
+
+def of_book(
+    content: Book,
+    where: str,
+    split: str | None,
+    references: dict[str, str] = REFERENCES,
+    named: Callable[[Book, RowParams], str] = lambda content, row: printed_as(content, row, None),
+    assisted: Iterable[str] = (),
+) -> Plan:
+    """`make`, for a table of any paper. `references`: base and original as it prints them; `named`: its names of other
+    rows; `assisted`: methods that train an assistant, where the table has some.
+    """
     if split:
         raise KitError(f"{where}: {content.table} has no forget splits")
     with at(where):
         _check(content)
+        checks.check_rows(content, references, NEEDED, assisted)
     plan = Plan(content, where)
     for base_model in content.base_models:
         for row in content.rows_of(base_model):
-            plan.rows.append(_row(plan, BookModels(plan, base_model), row))
+            name = references.get(row.method) or named(content, row)
+            plan.rows.append(_row(plan, BookModels(plan, base_model), row, name))
     return plan
 
 
@@ -67,7 +84,6 @@ def _check(content: Book) -> None:
         folder = zeroshot.task_folder(how.task_files)
     with at("evaluation.tasks"):
         zeroshot.check_files([*how.tasks, how.perplexity], folder)
-    checks.check_rows(content, REFERENCES, NEEDED)
 
 
 def _check_lengths(content: Book) -> None:
@@ -88,11 +104,11 @@ def _check_lengths(content: Book) -> None:
             )
 
 
-def _row(plan: Plan, models: BookModels, row: RowParams) -> Row:
+def _row(plan: Plan, models: BookModels, row: RowParams, name: str) -> Row:
     content = plan.params
-    training = None if row.method in REFERENCES else models.training("paper")
-    name = REFERENCES.get(row.method) or printed_as(content, row, None)
-    line = Row(models.name, row.method, name, (), row.variant, None, training)
+    training = None if row.method in REFERENCES else models.training_of(row)
+    note = getattr(row, "note", None)
+    line = Row(models.name, row.method, name, (), row.variant, None, training, note=note)
     unlearn = unlearn_spec(content, row, training) if training else None
     base, draws = models.evaluated(models.base(), "base"), []
     for seed in content.seeds:

@@ -67,8 +67,6 @@ def mark_collapsed(drawn: list[dict]) -> list[dict]:
 
 def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
     sides = {"paper": text.published(plan), "reference": text.reference(plan), "yours": found}
-    tasks = {"mean_accuracy": "mean", "mean_accuracy_se": "its standard error"}
-    tasks |= {f"accuracy_{task}": task.removeprefix("tiny_") for task in plan.params.evaluation.tasks}
     parts = []
     for base_model, model in plan.params.base_models.items():
         mine = [record for record in found if record["base_model"] == base_model]
@@ -77,16 +75,20 @@ def blocks(plan: Plan, found: list[dict]) -> list[tuple[str, Block]]:
             (f"{base_model} (in the paper: {model.printed_as})", text.side_by_side(mine, sides, PRINTED)),
             (f"{base_model}: what FQ Gap is made of", measured.block([_with_share(one) for one in named], PARTS, 3)),
             (f"{base_model}: what is said, and how diverse it is", measured.block(named, SAID, 3)),
-            (
-                f"{base_model}: accuracy, task by task",
-                measured.block([*named, measured.chance(plan.params.evaluation.tasks)], tasks, 3),
-            ),
+            (f"{base_model}: accuracy, task by task", by_task(plan, named)),
             (f"{base_model}: what stands behind it", _behind(named)),
         ]
         if len(plan.params.seeds) > 1:
             seeds = len(plan.params.seeds)
             parts.append((f"{base_model}: median and range over {seeds} seeds", text.over_seeds(mine, PRINTED)))
     return parts
+
+
+def by_task(plan: Plan, named: list[dict]) -> Block:
+    """Accuracy of every zero-shot task, and what picking answers at random scores."""
+    tasks = {"mean_accuracy": "mean", "mean_accuracy_se": "its standard error"}
+    tasks |= {f"accuracy_{task}": task.removeprefix("tiny_") for task in plan.params.evaluation.tasks}
+    return measured.block([*named, measured.chance(plan.params.evaluation.tasks)], tasks, 3)
 
 
 def _with_share(record: dict) -> dict:
@@ -111,7 +113,8 @@ def _behind(found: list[dict]) -> Block:
     return lines
 
 
-def caption(plan: Plan, found: list[dict]) -> list[str]:
+def opening(plan: Plan, found: list[dict]) -> list[str]:
+    """How a caption begins: which book, how much of it, how completed, and what the scale is not."""
     data, how, seeds = plan.params.data, plan.params.evaluation, plan.params.seeds
     origin = "the kit's own story"
     if data.book != "story":
@@ -125,8 +128,14 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
     ]
     if not plan.params.paper_scale:
         lines.append("Not the paper's scale, model or book: what carries over is how the methods behave.")
-    lines += [
-        COUNTED[data.unit],
+    return lines
+
+
+def caption(plan: Plan, found: list[dict]) -> list[str]:
+    how = plan.params.evaluation
+    lines = [
+        *opening(plan, found),
+        COUNTED[plan.params.data.unit],
         "FQ Gap: |BLEU - that of the Retained LLM| + |ROUGE-L recall - that of it|, 0 is best. BLEU runs from 0 to 100 "
         "and ROUGE-L from 0 to 1, and FLAT adds them as they are: ROUGE-L can add 1 at most. How much of every sum is "
         "BLEU's, and the sum with both from 0 to 1, is shown apart.",
@@ -135,7 +144,7 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
         f"PPL: word perplexity on {how.perplexity}. Avg Acc: mean of acc (not acc_norm) over {len(how.tasks)} tasks, "
         "zero-shot, by lm-eval; in FLAT's list of nine data sets TruthfulQA counts twice, so the mean has ten terms. "
         "Its standard error is over questions: rows that are nearer to each other are not ordered by it.",
-        *(_above_chance(record) for record in found if record["method"] == "original" and "mean_accuracy" in record),
+        *above_chance(found),
         "FLAT's caption calls the outputs diverse, by PPL and Avg Acc; none of its columns looks at an output. "
         "Distinct-n and token entropy do, over all completions of a row together; both depend on the amount of text, "
         "so the mean length of a completion, in words, stands beside them, and how much of it is the book's, in its "
@@ -157,16 +166,19 @@ def _words(record: dict) -> str:
     )
 
 
-def _above_chance(record: dict) -> str:
-    """On how many tasks the original model has an accuracy to lose."""
-    known = {task: record.get(f"accuracy_{task}") for task in zeroshot.CHANCE}
-    above = {task: value - zeroshot.CHANCE[task] for task, value in known.items() if value is not None}
-    near = [task.removeprefix("tiny_") for task, distance in above.items() if distance < ABOVE_CHANCE]
-    return (
-        f"Chance: picking answers at random. The Original LLM of {record['base_model']} beats it by {ABOVE_CHANCE} on "
-        f"{len(above) - len(near)} of {len(above)} tasks, where alone there is an accuracy to lose"
-        + (f" (not on {', '.join(near)})." if near else ".")
-    )
+def above_chance(found: list[dict]) -> list[str]:
+    """On how many tasks the original models have an accuracy to lose, a sentence each."""
+    lines = []
+    for record in (one for one in found if one["method"] == "original" and "mean_accuracy" in one):
+        known = {task: record.get(f"accuracy_{task}") for task in zeroshot.CHANCE}
+        above = {task: value - zeroshot.CHANCE[task] for task, value in known.items() if value is not None}
+        near = [task.removeprefix("tiny_") for task, distance in above.items() if distance < ABOVE_CHANCE]
+        lines.append(
+            f"Chance: picking answers at random. The {record['printed_as']} of {record['base_model']} beats it by "
+            f"{ABOVE_CHANCE} on {len(above) - len(near)} of {len(above)} tasks, where alone there is an accuracy to "
+            "lose" + (f" (not on {', '.join(near)})." if near else ".")
+        )
+    return lines
 
 
 def _retained(plan: Plan) -> str:
@@ -205,10 +217,10 @@ def problems(result: Path) -> list[str]:
 
     Texts of a user's book are not stored: BLEU, ROUGE-L and diversity of such a result stand as they are.
     """
-    return trained.problems(result, "base", book_metrics, _other_scores, mark_collapsed)
+    return trained.problems(result, "base", book_metrics, other_scores, mark_collapsed)
 
 
-def _other_scores(samples: list[dict]) -> list[str]:
+def other_scores(samples: list[dict]) -> list[str]:
     """Scores that do not follow from their texts, where these are stored."""
     scored = {"bleu": bleu, "rouge_l_recall": rouge_l_recall, "rouge_l_precision": rouge_l_precision}
     said = [one for one in samples if "generation" in one]

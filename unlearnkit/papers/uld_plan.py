@@ -9,7 +9,7 @@ from unlearnkit.data import augment, tofu
 from unlearnkit.errors import KitError, at
 from unlearnkit.papers.closer_look_plan import add_rows, check_splits, named, of_splits, retain_model, start_of
 from unlearnkit.planned import Draw, Models, Plan, Row, unlearn_spec
-from unlearnkit.schema_uld import FIELDS, SET, AssistedRow, LogitDifference
+from unlearnkit.schema_uld import FIELDS, SET, AssistedRow, LogitDifference, LogitDifferenceBook
 
 NEEDED = {"retain": "forget quality is measured against", "original": "what a method keeps is measured against"}
 
@@ -33,16 +33,16 @@ def _check(content: LogitDifference, where: str) -> None:
         checks.check_paper_setting_alone(content)
         checks.check_rows(content, checks.REFERENCE_ROWS, NEEDED, methods.ASSISTED)
         check_splits(content)
-        _check_assistant(content)
+        check_assistant(content)
+        _check_own(content)
         for number, row in enumerate(content.rows):
             if not row.augmented and row.method != "uld":
                 raise KitError(f"rows.{number}.augmented: of all methods ULD alone learns from augmented data")
 
 
-def _check_assistant(content: LogitDifference) -> None:
+def check_assistant(content: LogitDifference | LogitDifferenceBook) -> None:
+    """KitError: more layers than a model has, LoRA without a rate of its own or beside a layer that is not there."""
     how = content.assistant
-    if how.training.trajectory_every:
-        raise KitError("assistant.training.trajectory_every: every epoch is measured anyway; set it to null")
     if how.training.learning_rate == "as_finetune":
         raise KitError("assistant.training.learning_rate: LoRA takes a rate of its own, not 'as_finetune'")
     checks.check_lora(content, "assistant.training.", how.training.lora, content.base_models)
@@ -50,6 +50,12 @@ def _check_assistant(content: LogitDifference) -> None:
         depth = base_model.scratch.architecture.num_hidden_layers if base_model.scratch else math.inf
         if how.layers > depth:
             raise KitError(f"assistant.layers: {how.layers}, and {name} has {depth}")
+
+
+def _check_own(content: LogitDifference) -> None:
+    how = content.assistant
+    if how.training.trajectory_every:
+        raise KitError("assistant.training.trajectory_every: every epoch is measured anyway; set it to null")
     if how.augmentation == SET:
         if tofu.folder(content.data.source) is None:
             raise KitError("assistant.augmentation: no set of the hub's; give 'fields' or a file of your own")
@@ -62,16 +68,11 @@ def _check_assistant(content: LogitDifference) -> None:
 
 def _row(plan: Plan, models: Models, row: AssistedRow, forget_split: str) -> Row:
     content, how, changes = plan.params, None, {}
-    training = None
-    if row.method in methods.ASSISTED:
-        training = content.assistant.training.model_dump() | row.changes
-    elif row.method not in checks.REFERENCE_ROWS:
-        training = models.training("paper") | row.changes
+    training = None if row.method in checks.REFERENCE_ROWS else models.training_of(row) | row.changes
     name = named(content, row)
     line = Row(models.name, row.method, name, (), row.variant, None, training, fold=forget_split, note=row.note)
     if training:
         how = unlearn_spec(content, row, training | {"trajectory_every": "epoch"})
-        how |= {"layers": content.assistant.layers} if row.method in methods.ASSISTED else {}
         changes = _augmentation(plan, row, forget_split) if row.method == "uld" else {}
     draws = []
     for seed in content.seeds:

@@ -50,12 +50,13 @@ def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
             one = tables.draw_record(plan, row, draw, failed, _measure(plan))
             one |= {"fold": row.fold, "note": row.note}
             if row.training and one["status"] not in ("failed", "missing"):
-                one |= _costs(plan, row, draw) | best_epoch(*_way(plan, row, draw))
+                one |= costs_of(plan, row, draw) | best_epoch(*_way(plan, row, draw))
             drawn.append(one)
     return tables.mark_collapsed(drawn)
 
 
-def _costs(plan: Plan, row: Row, draw: Draw) -> dict:
+def costs_of(plan: Plan, row: Row, draw: Draw) -> dict:
+    """What training a draw took: `seconds_per_epoch` and parameters, see `draws`."""
     run = plan.runs[draw.run]
     facts, whole = runs.manifest(run), runs.manifest(plan.runs[run.spec["start"]["run"]])
     models = 2 if row.method.startswith("offset") else 1  # it keeps the assistant before training too

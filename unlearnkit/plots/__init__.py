@@ -2,7 +2,7 @@
 was measured, on what data, at what scale. A method has one marker and one colour in all of them (`STYLE`).
 Importing this package does not import matplotlib."""
 
-from unlearnkit.plots.book import completions, fq_gap_vs_accuracy
+from unlearnkit.plots.book import completions, fq_gap_vs_accuracy, rouge_l_vs_perplexity
 from unlearnkit.plots.closer_look import over_requests, parts, utility_vs_efficacy
 from unlearnkit.plots.convergence import convergence_over_steps
 from unlearnkit.plots.costs import training_seconds
@@ -40,6 +40,7 @@ __all__ = [
     "parts",
     "privleak",
     "reach_of_the_bound",
+    "rouge_l_vs_perplexity",
     "save",
     "selection_shift",
     "trained_share",

@@ -1,4 +1,5 @@
-"""Figures of a forgotten book, one marker a row: FQ Gap against zero-shot accuracy, and what completions are like."""
+"""Figures of a forgotten book, one marker a row: FQ Gap against zero-shot accuracy, likeness to the book against word
+perplexity, and what completions are like."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -44,6 +45,16 @@ def completions(rows: list[dict], caption: str) -> "Figure":
     return _figure(rows, caption, ("completion_words", "completion_rouge_l_precision"), _share_scales, note)
 
 
+def rouge_l_vs_perplexity(rows: list[dict], caption: str) -> "Figure":
+    """One panel per base model: x word perplexity, logarithmic, lower to the right; y ROUGE-L (F1), 0 at the top; rows
+    in the paper's form.
+
+    Rows without either number are named in the caption. KitError where no row has both.
+    """
+    note = "Down: still says the book. To the left: no longer knows other text. Perplexity on a logarithmic axis."
+    return _figure(rows, caption, ("word_perplexity", "completion_rouge_l_f1"), _perplexity_scales, note)
+
+
 def _figure(rows: list[dict], caption: str, keys: tuple[str, str], scales: Callable, note: str) -> "Figure":
     """One marker a row at the values of both keys."""
     main = main_rows(rows)
@@ -80,6 +91,21 @@ def _gap_scales(axes: "Axes", points: list[tuple[float, float]]) -> None:
     axes.axhline(0, color=FAINT, linewidth=0.7, zorder=1)
     axes.set_xlabel("mean zero-shot accuracy")
     axes.set_ylabel("FQ Gap")
+    axes.set_title("better ↗", loc="right", color=FAINT, fontsize=SMALL)
+
+
+def _perplexity_scales(axes: "Axes", points: list[tuple[float, float]]) -> None:
+    from matplotlib.ticker import LogFormatter, NullFormatter
+
+    x = [one for one, _ in points]
+    axes.set_xscale("log")
+    axes.set_xlim(1.3 * max(x), min(x) / 1.3)
+    narrow = max(x) < 10 * min(x)
+    axes.xaxis.set_major_formatter(LogFormatter(minor_thresholds=(2, 1) if narrow else (1, 0.4)))
+    axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 1)) if narrow else NullFormatter())
+    axes.set_ylim(1.04, -0.04)
+    axes.set_xlabel("word perplexity, of general text")
+    axes.set_ylabel("ROUGE-L of completions (F1)")
     axes.set_title("better ↗", loc="right", color=FAINT, fontsize=SMALL)
 
 
