@@ -231,6 +231,17 @@ def test_the_blocks_show_the_print_the_way_and_the_routing(few):
     pilot = blocks["the pilot: what plain methods leave at equal forget efficacy"]
     assert pilot[0] == ["UT, share of the original's (steps)", "qwen", "deepseek"]
     assert pilot[1] == ["GA, wmdp", "0.39 (4)", "0.39 (4)"]
+    pairs = blocks["pairs of rows at equal forget efficacy"]
+    assert [line[1:] for line in pairs] == [["so", "pairs"], ["2", "2"], ["2", "2"], ["0", "2"]], "GA's, of wmdp"
+    dense = [
+        one | {"base_model": "dense", "selection_shift": None, "utility_accuracy": utility}
+        for one in found
+        for utility in ([0.5] if one["method"] == "ga" else [0.9])
+        if one["base_model"] == "qwen" and one["note"] is None
+    ]
+    counts = {line[0]: line[1:] for line in uoe_text.pairs([*found, *dense])}
+    says = "a mixture is left a smaller share of its utility than a dense model"
+    assert counts[says] == ["4", "4"], "GA's and RMU's on wmdp: 0.35 and 0.2 of 0.9"
 
 
 def test_a_result_is_checked_against_what_lies_beside_it(few, tmp_path):
