@@ -300,6 +300,28 @@ def test_judges_of_the_hub_are_named_pinned_and_warned_of(tmp_path):
     assert hub.named(params.read(file.parents[1] / "tiny" / "table6.yaml")) == []
 
 
+def test_of_what_the_papers_table_10_forgets_only_the_files_that_are_read_are_fetched(server, tmp_path):
+    content = yaml.safe_load((paths.ROOT / "params" / "paper" / "table10.yaml").read_text(encoding="utf-8"))
+    wmdp, rwku = (one for one in hub.named(params.parse(content, "here")) if one.kind == "dataset")
+    assert (wmdp.id, rwku.id) == ("cais/wmdp-corpora", "jinzhuoran/RWKU")
+    assert set(wmdp.files + rwku.files) == set(hub.FILES.values())
+    for one in (wmdp, rwku):
+        files = dict.fromkeys([*one.files, "bio-retain-corpus/train.parquet", "All/forget_level3.json"], b"[]")
+        server.repositories[f"datasets/{one.id}"] = Repository(COMMIT, files)
+    local = {"source": str(tmp_path), "revision": None}
+    content["base_models"] = {name: one | local for name, one in content["base_models"].items()}
+    (tmp_path / "table.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    done = run(server, tmp_path, "download", tmp_path / "table.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "dataset cais/wmdp-corpora at" in done.stdout
+    there = {name.partition("/snapshots/")[2].partition("/")[2] for name in files_below(tmp_path / "hub")}
+    assert there - {""} == set(hub.FILES.values())
+    del server.repositories[f"datasets/{rwku.id}"].files["All/passage.json"]
+    shutil.rmtree(tmp_path / "hub")
+    done = run(server, tmp_path, "download", tmp_path / "table.yaml")
+    assert "jinzhuoran/RWKU: the repository has no file All/passage.json" in done.stderr
+
+
 def test_of_a_sentence_encoder_its_modules_folders_are_needed():
     files = ["modules.json", "config.json", "model.safetensors", "1_Pooling/config.json", "onnx/config.json"]
     assert set(hub.needed("model", files)) == set(files[:4])

@@ -47,17 +47,17 @@ def test_affinity_is_shaded_by_layer_and_expert_and_the_trained_one_is_outlined(
     assert (outline.get_gid(), outline.get_xy()) == ("2/0", (-0.5, 0.5))
 
 
-def test_a_shift_is_a_line_over_layers_dashed_for_single_experts() -> None:
+def test_a_shift_is_shaded_by_row_and_layer_and_written_and_the_trained_layer_is_outlined() -> None:
     found = panels(plots.selection_shift([NONE, *ROWS], CAPTION))
     assert list(found) == ["qwen", "deepseek"]
-    for base_model, axes in found.items():
-        lines = by_gid(axes)
-        assert lines.keys() == {f"{base_model}/{name}" for name in SHIFT}
-        for name, shift in SHIFT.items():
-            line = lines[f"{base_model}/{name}"]
-            assert (list(line.get_xdata()), list(line.get_ydata())) == ([1, 2], shift)
-            assert (line.get_linestyle() == "--") == ("one" in name)
-        assert [text.get_text() for text in axes.get_legend().get_texts()] == list(SHIFT)
+    for axes in found.values():
+        (image,) = axes.images
+        assert image.get_array().tolist() == list(SHIFT.values()) and image.get_clim() == (0, 1)
+        assert [text.get_text() for text in axes.get_yticklabels()] == list(SHIFT)
+        assert [text.get_text() for text in axes.get_xticklabels()] == ["1", "2"]
+        assert [text.get_text() for text in axes.texts] == ["0.50", "0.25", "0.00", "0.12"]
+        (outline,) = by_gid(axes).values()
+        assert (outline.get_gid(), outline.get_xy()) == ("1/2", (0.5, 0.5))
 
 
 def test_a_share_of_parameters_stands_at_its_place_and_is_written() -> None:

@@ -53,7 +53,7 @@ def few_rows() -> list[dict]:
 
 def few_plan(**changes):
     """Five rows of the two mixtures."""
-    mixtures = {name: one for name, one in TEXT["base_models"].items() if name != "dense"}
+    mixtures = {name: TEXT["base_models"][name] for name in ("qwen", "deepseek")}
     return papers.make(content(rows=few_rows(), base_models=mixtures, **changes), FILE)
 
 
@@ -108,7 +108,7 @@ def test_every_row_starts_from_the_base_model_and_ends_at_its_benchmarks_level()
     assert len(set(names)) == len(names) and {"qwen/ga_UOE_wmdp", "deepseek/rmu_rwku", "dense/npo_rt_wmdp"} <= set(
         names
     )
-    assert [run.kind for run in plan.runs.values()].count("base_model") == 3
+    assert [run.kind for run in plan.runs.values()].count("base_model") == 4
     specs = {row.name: plan.runs[row.draws[0].run].spec for row in plan.rows}
     wmdp, rwku = specs["qwen/ga_UOE_wmdp"], specs["qwen/gd_rwku"]
     assert wmdp["until"] == {"wmdp_accuracy": 0.35} and rwku["until"] == {"rwku_rouge_l_recall": 0.1}
@@ -124,6 +124,8 @@ def test_every_row_starts_from_the_base_model_and_ends_at_its_benchmarks_level()
     by_name = {row.name: row.printed_as for row in plan.rows}
     assert by_name["qwen/gd_UOE_rwku"] == "GDIFF+UOE" and by_name["qwen/original_rwku"] == "Pretrained"
     assert not [name for name in names if name.startswith("dense") and "UOE" in name]
+    of_mixtral = {name.rpartition("_")[0] for name in names if name.startswith("mixtral")}
+    assert of_mixtral == {f"mixtral/{label}" for label in ("original", "ga", "ga_UOE", "ga_LoRA")}, "as the paper's"
     assert all(json.loads(json.dumps(run.spec)) == run.spec for run in plan.runs.values())
 
 
@@ -132,9 +134,21 @@ def test_the_papers_file_plans_without_the_hub():
     plan = papers.make(params.read(path), str(path))
     assert {run.kind for run in plan.runs.values()} == {"row"} and plan.params.third_party
     sources = {row.base_model: plan.runs[row.draws[0].run].spec["start"]["source"] for row in plan.rows}
-    assert sources == {"qwen": "Qwen/Qwen1.5-MoE-A2.7B-Chat", "deepseek": "deepseek-ai/DeepSeek-V2-Lite"}
+    assert sources == {
+        "qwen": "Qwen/Qwen1.5-MoE-A2.7B-Chat",
+        "deepseek": "deepseek-ai/DeepSeek-V2-Lite",
+        "mixtral": "mistralai/Mixtral-8x7B-Instruct-v0.1",
+    }
     rmu = {row.base_model: plan.runs[row.draws[0].run].spec["unlearn"] for row in plan.rows if row.label == "rmu_wmdp"}
     assert {name: how["parameters"]["steering"] for name, how in rmu.items()} == {"qwen": 3000.0, "deepseek": 30000.0}
+    trained = [row for row in plan.rows if row.training]
+    for row in trained:
+        takes = 16 if "expert" in row.training else 4
+        assert plan.runs[row.draws[0].run].spec["unlearn"]["training"]["batch_size"] == takes, row.name
+    probed = {(row.base_model, row.fold): plan.runs[row.draws[0].run].spec.get("probe_format") for row in plan.rows}
+    assert {key for key, form in probed.items() if form} == {("qwen", "rwku"), ("mixtral", "rwku")}
+    assert probed["qwen", "rwku"] == "chatml", "chat models are asked in their own format; texts are no chats"
+    assert {plan.runs[row.draws[0].run].spec["prompt_format"] for row in plan.rows} == {"continuation"}
 
 
 def test_the_refusals_name_what_was_wrong():
@@ -151,6 +165,10 @@ def test_the_refusals_name_what_was_wrong():
     assert "data: 'gild' is no hub id (namespace/name) and no data source" in refusal(data__wmdp="gild")
     assert "rows.0.note: the reference row 'original' has none of its own" in refusal(
         rows=[{"method": "original", "note": "UOE"}]
+    )
+    qwen = TEXT["base_models"]["qwen"]
+    assert "base_models.qwen.probe_format: no prompt format 'chatlm'; did you mean 'chatml'?" in refusal(
+        base_models__qwen=qwen | {"probe_format": "chatlm"}
     )
     with pytest.raises(KitError, match=r"at_steps: ascending, the last one is unlearn\.paper\.steps"):
         content(at_steps=[1, 2])
@@ -213,6 +231,17 @@ def test_the_blocks_show_the_print_the_way_and_the_routing(few):
     pilot = blocks["the pilot: what plain methods leave at equal forget efficacy"]
     assert pilot[0] == ["UT, share of the original's (steps)", "qwen", "deepseek"]
     assert pilot[1] == ["GA, wmdp", "0.39 (4)", "0.39 (4)"]
+    pairs = blocks["pairs of rows at equal forget efficacy"]
+    assert [line[1:] for line in pairs] == [["so", "pairs"], ["2", "2"], ["2", "2"], ["0", "2"]], "GA's, of wmdp"
+    dense = [
+        one | {"base_model": "dense", "selection_shift": None, "utility_accuracy": utility}
+        for one in found
+        for utility in ([0.5] if one["method"] == "ga" else [0.9])
+        if one["base_model"] == "qwen" and one["note"] is None
+    ]
+    counts = {line[0]: line[1:] for line in uoe_text.pairs([*found, *dense])}
+    says = "a mixture is left a smaller share of its utility than a dense model"
+    assert counts[says] == ["4", "4"], "GA's and RMU's on wmdp: 0.35 and 0.2 of 0.9"
 
 
 def test_a_result_is_checked_against_what_lies_beside_it(few, tmp_path):

@@ -20,16 +20,27 @@ WEIGHTS = (  # in the order of preference
     r"pytorch_model(-\d+-of-\d+)?\.bin(\.index\.json)?",
 )
 CARD = "README.md"  # of a data set: says which files are which set's
+FILES = {  # of the data sets of which few files are read: set -> file
+    "wmdp/forget": "cyber-forget-corpus/train-00000-of-00001.parquet",
+    "wmdp/retain": "cyber-retain-corpus/train-00000-of-00001.parquet",
+    "rwku/forget": "All/passage.json",
+    "rwku/retain": "All/passage.json",
+    "rwku/level1": "All/forget_level1.json",
+    "rwku/level2": "All/forget_level2.json",
+}
 CONFIGURATION = (".json", ".jinja", ".model", ".txt")  # of model and tokenizer
 
 
 @dataclass(frozen=True)
 class Repository:
-    """A model or data set on the hub. `kind`: "model" or "dataset". `given`: the parameter file's revision."""
+    """A model or data set on the hub. `kind`: "model" or "dataset". `given`: the parameter file's revision. `files`:
+    those that are read, where FILES says which.
+    """
 
     kind: str
     id: str
     given: str | None
+    files: tuple[str, ...] = ()
 
     @property
     def revision(self) -> str | None:
@@ -59,6 +70,11 @@ def named(content: Table, base_model: str | None = None) -> list[Repository]:
     found = []
     if content.data.benchmark in ("tofu", "muse", "real_world") and "/" in content.data.source:
         found.append(Repository("dataset", content.data.source, content.data.revision))
+    if content.data.benchmark == "wmdp_rwku":
+        for name in ("wmdp", "rwku"):
+            id, given = getattr(content.data, name), getattr(content.data, f"{name}_revision")
+            files = dict.fromkeys(file for one, file in FILES.items() if one.startswith(f"{name}/"))
+            found += [Repository("dataset", id, given, tuple(files))] if "/" in id else []
     for name, one in content.base_models.items():
         if one.scratch is None and not Path(one.source).is_dir() and base_model in (None, name):
             found.append(Repository("model", one.source, one.revision))
@@ -109,7 +125,9 @@ def download(repositories: list[Repository]) -> Iterator[str]:
         with _asking(one.id):
             info = HfApi().repo_info(one.id, repo_type=one.kind, revision=one.revision, files_metadata=True)
             sizes = {file.rfilename: file.size or 0 for file in info.siblings}
-            files = needed(one.kind, sizes)
+            files = list(one.files) or needed(one.kind, sizes)
+            if missing := [name for name in files if name not in sizes]:
+                raise KitError(f"the repository has no file {missing[0]}")
         size = sum(sizes[name] for name in files) / 1e6
         yield f"{one.kind} {one.id} at {info.sha}: {len(files)} files, {size:,.1f} MB"
         with _asking(one.id):

@@ -213,7 +213,8 @@ def _probed(model, tokenizer, spec: dict, report: Report) -> list[dict]:
     """Samples of RWKU's probes, level by level: a level has its own prompt."""
     from unlearnkit import evaluation
 
-    source, form = benchmarks.of(spec["data"]), prompt_format(spec["prompt_format"])
+    source = benchmarks.of(spec["data"])
+    form = prompt_format(spec.get("probe_format", spec["prompt_format"]))
     bounds = {key: spec["evaluation"][key] for key in ("max_length", "max_new_tokens", "tokens_per_batch")}
     found = []
     for name in wmdp_rwku.LEVELS:

@@ -35,6 +35,12 @@ class OneExpertData(Strict):
         return self
 
 
+class OneExpertModel(ReleasedModel):
+    """`probe_format`: how RWKU's probes are asked, as a chat model's are; null for `prompt_format`, that of texts."""
+
+    probe_format: str | None = None
+
+
 class OneExpertEvaluation(Evaluation):
     """`wmdp_tasks`, `utility_tasks`: of lm-eval, or of `task_files` (`guild`, the kit's own, or a folder) -> metric."""
 
@@ -59,12 +65,13 @@ class Updated(Strict):
 
 
 class OneExpertRow(RowParams):
-    """`lora`, `expert`, `updated`: what alone is trained; at most one of them. `learning_rate`: another one than the
-    table's. `note`: what sets a row apart from the method's own, part of its name. `benchmarks`: those that have this
-    row; null for both.
+    """`lora`, `expert`, `updated`: what alone is trained; at most one of them. `learning_rate`, `batch_size`: not
+    the table's. `note`: what sets a row apart from the method's own, part of its name. `benchmarks`: those that have
+    this row; null for both.
     """
 
     learning_rate: Annotated[float, Field(gt=0)] | None = None
+    batch_size: Positive | None = None
     lora: LoRA | None = None
     expert: OneExpert | None = None
     updated: Updated | None = None
@@ -81,7 +88,7 @@ class OneExpertRow(RowParams):
     @property
     def changes(self) -> dict:
         """What the row changes of the table's training."""
-        given = self.model_dump(include={"learning_rate", "lora", "expert", "updated"})
+        given = self.model_dump(include={"learning_rate", "batch_size", "lora", "expert", "updated"})
         return {key: value for key, value in given.items() if value is not None}  # `anchor: null` stays
 
 
@@ -91,7 +98,7 @@ class OneExpertTable(Params):
     """
 
     data: OneExpertData
-    base_models: Annotated[dict[str, ReleasedModel], Field(min_length=1)]
+    base_models: Annotated[dict[str, OneExpertModel], Field(min_length=1)]
     at_steps: Annotated[list[Positive], Field(min_length=1)]
     reached: Levels
     evaluation: OneExpertEvaluation

@@ -23,12 +23,15 @@ class PromptFormat:
 
 PROMPT_FORMATS: dict[str, PromptFormat] = {
     # No space before the answer: the released configuration has an empty answer tag.
+    # Mixtral-8x7B-Instruct's card has the same.
     "llama2": PromptFormat("[INST] ", " [/INST]", "locuslab/tofu, config/model_config.yaml, llama2-7b"),
     "llama3": PromptFormat(
         "<|start_header_id|>user<|end_header_id|>\n\n",
         "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
         "sail-sg/closer-look-LLM-unlearning, Meta-Llama-3-8B-Instruct",
     ),
+    # Nothing from the system: the default message differs between Qwen's releases.
+    "chatml": PromptFormat("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n", "Qwen1.5's chat template"),
     # The release scores "Answer: " together with the answer; here the tag belongs to the prompt (DEVIATIONS.md).
     # Its last space does not: `encode` counts it with the answer's first word.
     "question_answer": PromptFormat(

@@ -33,15 +33,15 @@ GUILD = Path(__file__).parent / "guild" / "files"
 SOURCES = ("guild", "local")
 PASSAGE = ("text", "subject")
 PROBE = ("query", "answer", "level", "type", "subject")
-# Set: the guild's file, the file in the hub's repository, and the fields.
-SETS: dict[str, tuple[str, str, Sequence[str]]] = {
-    "wmdp/forget": ("wmdp/forget.json", "cyber-forget-corpus/train-00000-of-00001.parquet", ("text",)),
-    "wmdp/retain": ("wmdp/retain.json", "cyber-retain-corpus/train-00000-of-00001.parquet", ("text",)),
-    "rwku/forget": ("rwku/passage.json", "All/passage.json", PASSAGE),
-    "rwku/retain": ("rwku/passage.json", "All/passage.json", PASSAGE),
-    "rwku/level1": ("rwku/forget_level1.json", "All/forget_level1.json", PROBE),
-    "rwku/level2": ("rwku/forget_level2.json", "All/forget_level2.json", PROBE),
-    "pretrain": ("pretrain.json", "", ("text",)),
+# Set: the guild's file, and the fields. The hub's files: hub.FILES.
+SETS: dict[str, tuple[str, Sequence[str]]] = {
+    "wmdp/forget": ("wmdp/forget.json", ("text",)),
+    "wmdp/retain": ("wmdp/retain.json", ("text",)),
+    "rwku/forget": ("rwku/passage.json", PASSAGE),
+    "rwku/retain": ("rwku/passage.json", PASSAGE),
+    "rwku/level1": ("rwku/forget_level1.json", PROBE),
+    "rwku/level2": ("rwku/forget_level2.json", PROBE),
+    "pretrain": ("pretrain.json", ("text",)),
 }
 LEVELS = ("rwku/level1", "rwku/level2")
 # What stands before the query of a level. Source: jinzhuoran/RWKU b8a03b3, eval_forget.py.
@@ -102,13 +102,13 @@ class Source:
         source, revision, folder, file = self._place(name)
         path = hub.data_file(source, revision, file) if folder is None else _inside(folder, file)
         where = f"{source}, {file}" if folder is None else str(path)
-        return _rows(path, where, SETS[name][2])
+        return _rows(path, where, SETS[name][1])
 
     def _place(self, name: str) -> tuple[str, str | None, Path | None, str]:
         """(source, revision, folder, file) of a set; no folder where the source is a hub id. KitError: it has none."""
         if name not in SETS:
             raise KitError(f"no set '{name}'{nearest(name, SETS)}")
-        own, published, _ = SETS[name]
+        own, _ = SETS[name]
         if name == "pretrain":
             if (self.wmdp, self.rwku) != ("guild", "guild"):
                 raise KitError("pretrain: only 'guild' has a text that a base model from scratch reads")
@@ -116,7 +116,7 @@ class Source:
         family = name.partition("/")[0]
         source, revision = getattr(self, family), getattr(self, f"{family}_revision")
         where = folder(source, family)
-        return source, revision, where, own if source == "guild" else published
+        return source, revision, where, own if source == "guild" else hub.FILES[name]
 
 
 def folder(source: str, family: str) -> Path | None:

@@ -3,6 +3,7 @@
 import dataclasses
 
 from unlearnkit import checks, methods, planned, zeroshot
+from unlearnkit.data.prompts import prompt_format
 from unlearnkit.errors import KitError, at
 from unlearnkit.papers.closer_look_plan import check_names
 from unlearnkit.planned import Draw, Models, Plan, Row, unlearn_spec
@@ -29,6 +30,8 @@ class GuildModels(Models):
         spec["evaluation"] = content.evaluation.model_dump()
         spec["tasks_fingerprint"] = zeroshot.fingerprint(zeroshot.task_folder(content.evaluation.task_files))
         sets = ["rwku/forget", "rwku/level1", "rwku/level2"] if benchmark == "rwku" else []
+        if benchmark == "rwku" and self.params.probe_format:
+            spec["probe_format"] = self.params.probe_format
         if how:
             changes, read = self.unlearning(how, seed, f"{benchmark}/forget", f"{benchmark}/retain")
             level = LEVELS[benchmark]
@@ -65,6 +68,9 @@ def _check(content: OneExpertTable) -> None:
             source.check()
     for name, base_model in content.base_models.items():
         checks.check_base_model(f"base_models.{name}", base_model, source.fingerprint)
+        if base_model.probe_format:
+            with at(f"base_models.{name}.probe_format"):
+                prompt_format(base_model.probe_format)
         if base_model.scratch and base_model.scratch.finetune_mix:
             raise KitError(f"base_models.{name}.scratch.finetune_mix: nothing is fine-tuned; set it to null")
     checks.check_paper_setting_alone(content)

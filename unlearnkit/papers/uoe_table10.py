@@ -115,13 +115,15 @@ def latex(plan: Plan, found: list[dict]) -> str:
 def figures(result: Path, caption: str) -> dict:
     """Name -> figure, from the files of a result folder."""
     rows, ways, routings = [uoe_text.marked(row) for row in results.read_rows(result)], {}, {}
+    reached = json.loads((result / "parameters.json").read_text(encoding="utf-8"))["reached"]
+    levels = {benchmark: reached[level] for benchmark, level in LEVELS.items()}
     for name, folder in results.first_draws(result).items():
         ways[name] = points(folder)
         routings[name] = json.loads((folder / "manifest.json").read_text(encoding="utf-8")).get("routing")
     found = {}
     for base_model in dict.fromkeys(row["base_model"] for row in rows if row.get("forget_efficacy") is not None):
         mine = [row for row in rows if row["base_model"] == base_model]
-        found[f"utility_vs_forgetting_{base_model}"] = plots.utility_vs_forgetting(mine, ways, caption)
+        found[f"utility_vs_forgetting_{base_model}"] = plots.utility_vs_forgetting(mine, ways, levels, caption)
     panels = [
         row | {"base_model": f"{row['base_model']}, {row['fold']}", "routing": routings.get(row["row"])} for row in rows
     ]

@@ -12,6 +12,7 @@ Records = list[dict]
 def blocks(plan: Plan, found: Records) -> list[tuple[str, Block]]:
     sides = {"paper": text.published(plan), "reference": text.reference(plan), "yours": found}
     routings, parts = _routings(plan), [("the pilot: what plain methods leave at equal forget efficacy", _pilot(found))]
+    parts.append(("pairs of rows at equal forget efficacy", pairs(found)))
     for (base_model, fold), mine in groups([marked(one) for one in found]).items():
         name, printed_as = f"{base_model}, {fold}", plan.params.base_models[base_model].printed_as
         parts += [
@@ -130,6 +131,45 @@ def _pilot(found: Records) -> Block:
             cells.append(f"{after / before:.2f} ({one['steps']}{missed})" if after is not None and before else "-")
         lines.append([f"{printed_as}, {fold}", *cells])
     return lines
+
+
+def pairs(found: Records) -> Block:
+    """In how many pairs of rows what the paper says of mixtures is so; both rows of a pair are at the level."""
+    there = {(one["base_model"], one["fold"], one["method"], one["note"]): one for one in found if _at_level(one)}
+    plain = [one for (_, _, method, note), one in there.items() if note is None and method != "original"]
+    mixtures = {one["base_model"] for one in found if one.get("selection_shift") is not None}
+
+    def share(one: dict) -> float:
+        return one["utility_accuracy"] / there[one["base_model"], one["fold"], "original", None]["utility_accuracy"]
+
+    def like(one: dict, **changes) -> dict | None:
+        return there.get(tuple((one | changes)[key] for key in ("base_model", "fold", "method", "note")))
+
+    by_uoe = [(one, other) for one in plain if (other := like(one, note="UOE"))]
+    dense = [name for name in dict.fromkeys(one["base_model"] for one in found) if name not in mixtures]
+    by_model = [
+        (one, other)
+        for one in plain
+        for name in dense
+        if one["base_model"] in mixtures and (other := like(one, base_model=name))
+    ]
+    more = [other["utility_accuracy"] > one["utility_accuracy"] for one, other in by_uoe]
+    apart = [other["utility_accuracy_ci_lo"] > one["utility_accuracy_ci_hi"] for one, other in by_uoe]
+    steadier = [other["selection_shift"] < one["selection_shift"] for one, other in by_uoe]
+    says = (
+        ("one expert keeps more utility than the same method without UOE", more),
+        ("... and their 95 % intervals are apart", apart),
+        ("fewer tokens change their experts with UOE", steadier),
+        (
+            "a mixture is left a smaller share of its utility than a dense model",
+            [share(a) < share(b) for a, b in by_model],
+        ),
+    )
+    return [["", "so", "pairs"], *([line, str(sum(so)), str(len(so))] for line, so in says if so)]
+
+
+def _at_level(one: dict) -> bool:
+    return one["method"] == "original" or one.get("reached") is True
 
 
 def _one(found: Records, base_model: str, fold: str, method: str) -> dict:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARK = "#D55E00"
+WRITTEN = 12  # so many layers have room for their numbers
 FORGETTING = {"wmdp": "wmdp_accuracy", "rwku": "rwku_rouge_l_recall"}
 
 
@@ -70,44 +71,46 @@ def _heat(axes: "Axes", routing: dict) -> None:
 
 
 def selection_shift(rows: list[dict], caption: str) -> "Figure":
-    """One panel per base model: x a layer with experts, y the share of forget tokens whose expert set changed.
+    """One panel per base model: line a row, column a layer with experts, shaded by the share of forget tokens whose set
+    of chosen experts changed, from 0 to 1. Outlined: the layers of the trained experts, where they are single ones.
 
-    A line a row, in its method's style; solid: all weights trained, dashed: single experts. Hollow: collapsed. Rows
-    without `routing` are left out; KitError where none has it.
+    Rows without `routing` are left out; KitError where none has it.
     """
-    import seaborn
-    from matplotlib.lines import Line2D
-
     drawn = [row for row in rows if row.get("routing")]
     if not drawn:
         raise KitError("figure of expert selection shift: no row says what its routers did")
-    groups, styles = base_models(drawn), styles_of(rows)
+    groups = base_models(drawn)
     with house_style():
-        figure = new_figure(height=0.5 + 3.0 * len(groups))
-        all_axes = figure.subplots(len(groups), 1, squeeze=False)[:, 0]
+        heights = [0.75 + 0.24 * len(members) for members in groups.values()]
+        figure = new_figure(height=0.4 + sum(heights))
+        all_axes = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axes, (base_model, members) in zip(all_axes, groups.items(), strict=True):
-            shown = []
-            for row in members:
-                marker, colour = styles[row["method"]]
-                one = "selected" in row["routing"]
-                line = {"color": colour, "linewidth": 1.1, "linestyle": DASHED if one else "-"}
-                look = {"marker": marker, "markersize": size_of(marker, 6.0), **fill_of(row, colour)}
-                axes.plot(
-                    row["routing"]["layers"], row["routing"]["selection_shift"], **line, **look,
-                    gid=row_name(row), clip_on=False, zorder=3,
-                )  # fmt: skip
-                shown.append(Line2D([], [], **line, **look, label=label_of(row)))
-            layers = members[0]["routing"]["layers"]
-            axes.set_xticks(layers[:: 1 + len(layers) // 16])
-            axes.set_ylim(0, 1)
-            axes.set_xlabel("layer")
-            axes.set_ylabel("tokens with other experts")
+            _shifts(axes, members)
             axes.set_title(base_model)
-            axes.legend(handles=shown, loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=3.5)
-            seaborn.despine(ax=axes)
-        notes = ["Over all tokens of the forget set. Dashed: single experts trained; solid: not.", "Hollow: collapsed."]
+        notes = ["Over all tokens of the forget set. Outlined: a layer with trained experts, where single ones are."]
         add_caption(figure, caption, notes)
     return figure
+
+
+def _shifts(axes: "Axes", members: list[dict]) -> None:
+    from matplotlib.patches import Rectangle
+
+    layers = members[0]["routing"]["layers"]
+    shifts = [row["routing"]["selection_shift"] for row in members]
+    image = axes.imshow(shifts, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes.get_figure().colorbar(image, ax=axes, label="share of tokens", pad=0.02)
+    for line, row in enumerate(members):
+        for layer in {layer for layer, _ in row["routing"].get("selected", [])}:
+            corner = (layers.index(layer) - 0.5, line - 0.5)
+            axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=MARK, linewidth=1.5, gid=f"{line}/{layer}"))
+        for column, value in enumerate(shifts[line] if len(layers) <= WRITTEN else ()):
+            colour = "white" if value > 0.6 else INK
+            axes.text(column, line, f"{value:.2f}", ha="center", va="center", fontsize=SMALL, color=colour)
+    every = range(0, len(layers), 1 + len(layers) // 16)
+    axes.set_xticks(every, [layers[column] for column in every])
+    axes.set_yticks(range(len(members)), [label_of(row) for row in members])
+    axes.tick_params(length=0)
+    axes.set_xlabel("layer")
 
 
 def trained_share(rows: list[dict], caption: str) -> "Figure":
@@ -148,10 +151,13 @@ def trained_share(rows: list[dict], caption: str) -> "Figure":
     return figure
 
 
-def utility_vs_forgetting(rows: list[dict], ways: dict[str, list[dict]], caption: str) -> "Figure":
+def utility_vs_forgetting(
+    rows: list[dict], ways: dict[str, list[dict]], levels: dict[str, float], caption: str
+) -> "Figure":
     """One panel per base model and benchmark (`fold`): x forget efficacy, y utility, from 0 to 1; a marker a row.
 
-    ways: row name -> its measured steps, drawn as thin lines from the original model's marker on. Hollow: collapsed.
+    ways: row name -> its measured steps, drawn as thin lines from the original model's marker on. levels: benchmark ->
+    the forget efficacy at which rows end. Hollow: collapsed.
     Rows without either number are named in the caption; KitError where no row has both.
     """
     import seaborn
@@ -176,6 +182,7 @@ def utility_vs_forgetting(rows: list[dict], ways: dict[str, list[dict]], caption
                 if row["method"] != "original" and len(way) > 1:
                     axes.plot(*zip(*way, strict=True), linestyle=DASHED if row["experts"] else "-", **line)
             axes.axhline(0.25, color="#C8C8C8", linewidth=0.8, zorder=0)
+            axes.axvline(levels[fold], color="#C8C8C8", linewidth=0.8, zorder=0)
             axes.set_xlim(-0.04, 1.04)
             axes.set_ylim(0.1, 1.06)
             axes.set_xlabel(f"FE: {'accuracy' if fold == 'wmdp' else 'ROUGE-L recall'}, lower is better")
@@ -183,8 +190,8 @@ def utility_vs_forgetting(rows: list[dict], ways: dict[str, list[dict]], caption
             axes.set_title(f"{base_model}, {fold}")
             seaborn.despine(ax=axes)
         notes = [
-            "Thin: the way there, step by step; dashed: single experts trained. Grey: chance.",
-            "Hollow: collapsed.",
+            "Thin: the way there, step by step; dashed: single experts trained. Grey: chance, and the level of FE at",
+            "which rows end. Hollow: collapsed.",
         ]
         add_caption(figure, caption, notes + not_drawn([row for row in rows if row not in drawn]))
         for axes, members in zip(all_axes, panels.values(), strict=True):

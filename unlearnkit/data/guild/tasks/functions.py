@@ -12,3 +12,8 @@ def load(file: str, **_) -> dict:
 
     lines = (FILES / f"{file}.json").read_text(encoding="utf-8").splitlines()
     return {"test": Dataset.from_list([json.loads(line) for line in lines])}
+
+
+def prompt(row: dict) -> str:
+    """A function and no template, since lm-eval compiles a template for every question anew."""
+    return f"Question: {row['question'].strip()}\nAnswer:"
