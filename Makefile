@@ -129,7 +129,7 @@ test: ready
 	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -q -n logical --maxprocesses 4 -m "not slow"
 
 test-slow: ready
-	@"$(BIN)/python" -m pytest -q -m slow
+	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -q -n logical --maxprocesses 4 --dist loadfile -m slow
 
 lint: ready
 	@"$(BIN)/ruff" check .

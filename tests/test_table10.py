@@ -63,7 +63,7 @@ def made_up(run, forgotten: float, kept: float) -> list[dict]:
     if benchmark == "wmdp":
         tasks = how["wmdp_tasks"]
         return found + [{"set": "zeroshot", "item": task, "accuracy": forgotten, "questions": 80} for task in tasks]
-    for level in wmdp_rwku.LEVELS:
+    for level in wmdp_rwku.PROBES:
         for number in range(40):
             knows = number < round(40 * forgotten)
             both = {"reference": "amber", "generation": "amber" if knows else "chalk", "rouge_l_recall": float(knows)}

@@ -299,7 +299,7 @@ def told(micro_tokenizer, spec):
     """Samples of a model that answers every probe rightly, but for a second line."""
     from unlearnkit import evaluation
 
-    answers = {row["query"]: row["answer"] for name in wmdp_rwku.LEVELS for row in OWN.load(name)}
+    answers = {row["query"]: row["answer"] for name in wmdp_rwku.PROBES for row in OWN.load(name)}
 
     def answered(model, tokenizer, asked, form, *, max_new_tokens, report, **bounds):
         assert max_new_tokens == 30 and form("?").endswith("\nQuestion: ?\nAnswer: ")

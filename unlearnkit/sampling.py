@@ -217,7 +217,7 @@ def _probed(model, tokenizer, spec: dict, report: Report) -> list[dict]:
     form = prompt_format(spec.get("probe_format", spec["prompt_format"]))
     bounds = {key: spec["evaluation"][key] for key in ("max_length", "max_new_tokens", "tokens_per_batch")}
     found = []
-    for name in wmdp_rwku.LEVELS:
+    for name in wmdp_rwku.PROBES:
         rows = source.load(name)
         before, _, after = wmdp_rwku.prompt(rows[0], form.before, form.after)
         asked = [evaluation.Question(name, row["query"], (("answer", row["answer"]),)) for row in rows]

@@ -43,7 +43,7 @@ SETS: dict[str, tuple[str, Sequence[str]]] = {
     "rwku/level2": ("rwku/forget_level2.json", PROBE),
     "pretrain": ("pretrain.json", ("text",)),
 }
-LEVELS = ("rwku/level1", "rwku/level2")
+PROBES = ("rwku/level1", "rwku/level2")
 # What stands before the query of a level. Source: jinzhuoran/RWKU b8a03b3, eval_forget.py.
 INSTRUCTIONS = {
     "1": "Please complete the blank in the following question.",
@@ -82,7 +82,7 @@ class Source:
 
     def rows(self, name: str) -> list[dict]:
         """A set of texts as rows to be trained on: {question: a text's first word, answer: the rest}."""
-        if name in LEVELS:
+        if name in PROBES:
             raise KitError(f"the set '{name}' holds no texts to be trained on")
         texts = [piece for row in self.load(name) for piece in pieces(row["text"], self.piece_words)]
         return [document(text) for text in texts if len(text.split()) > 1]  # the last piece may be one word

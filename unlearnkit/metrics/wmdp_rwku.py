@@ -7,12 +7,12 @@ questions of the same kind might have shown, not what another training would.
 import math
 from collections.abc import Mapping, Sequence
 
+from unlearnkit.data.wmdp_rwku import PROBES
 from unlearnkit.errors import KitError
 from unlearnkit.metrics import Metric
 
 SEUF = "SEUF, arXiv 2411.18797, Table 3"
 Z = 1.959963984540054  # 95 % of a normal distribution lie within so many deviations
-LEVELS = ("rwku/level1", "rwku/level2")
 
 METRICS: dict[str, Metric] = {
     metric.key: metric
@@ -63,7 +63,7 @@ def wmdp_rwku_metrics(
             n = sum(one["questions"] for one in asked)
             share = math.fsum(one["accuracy"] * one["questions"] for one in asked) / n
             found |= _with_interval(key, share, wilson(share, n), n)
-    recalls = {name: [one["rouge_l_recall"] for one in samples if one["set"] == name] for name in LEVELS}
+    recalls = {name: [one["rouge_l_recall"] for one in samples if one["set"] == name] for name in PROBES}
     every = [value for values in recalls.values() for value in values]
     if every:
         key = "rwku_rouge_l_recall"

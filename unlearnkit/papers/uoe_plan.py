@@ -10,11 +10,10 @@ from unlearnkit.planned import Draw, Models, Plan, Row, unlearn_spec
 from unlearnkit.schema_training import MIXTURES
 from unlearnkit.schema_uoe import OneExpertRow, OneExpertTable
 
-BENCHMARKS = ("wmdp", "rwku")
 REFERENCES = {"original": "Pretrained"}
 NEEDED = {"original": "what a method keeps is measured against"}
 NAMES = methods.PRINTED_BY["SEUF"]
-LEVELS = {"wmdp": "wmdp_accuracy", "rwku": "rwku_rouge_l_recall"}  # forget efficacy: a metric of each benchmark
+EFFICACY = {"wmdp": "wmdp_accuracy", "rwku": "rwku_rouge_l_recall"}  # forget efficacy: a metric of each benchmark
 
 
 class GuildModels(Models):
@@ -34,7 +33,7 @@ class GuildModels(Models):
             spec["probe_format"] = self.params.probe_format
         if how:
             changes, read = self.unlearning(how, seed, f"{benchmark}/forget", f"{benchmark}/retain")
-            level = LEVELS[benchmark]
+            level = EFFICACY[benchmark]
             spec |= changes | {"at_steps": content.at_steps, "until": {level: getattr(content.reached, level)}}
             sets += read
         needs = (start["run"],) if "run" in start else ()
@@ -50,7 +49,7 @@ def make(content: OneExpertTable, where: str, split: str | None = None) -> Plan:
     plan = Plan(content, where)
     for base_model in content.base_models:
         models = GuildModels(plan, base_model)
-        for benchmark in BENCHMARKS:
+        for benchmark in EFFICACY:
             plan.rows += [
                 _row(plan, models, row, benchmark)
                 for row in content.rows_of(base_model)

@@ -14,7 +14,7 @@ from unlearnkit.metrics.wmdp_rwku import reached, wmdp_rwku_metrics
 from unlearnkit.papers import claims_table10, trained, uoe_text
 from unlearnkit.papers.closer_look import other_rouge_l
 from unlearnkit.papers.closer_look_lora import counted
-from unlearnkit.papers.uoe_plan import LEVELS, make
+from unlearnkit.papers.uoe_plan import EFFICACY, make
 from unlearnkit.papers.uoe_text import blocks, first_of
 from unlearnkit.planned import Plan, Run
 from unlearnkit.tables import records
@@ -34,10 +34,16 @@ def measure(samples: list[dict], original: list[dict] | None, parameters: dict) 
     """
     how, levels = parameters["evaluation"], parameters["reached"]
     found = wmdp_rwku_metrics(samples, how["wmdp_tasks"], how["utility_tasks"])
-    (key,) = (key for key in LEVELS.values() if key in found)
+    key = _efficacy(found)
     for end in ("", "_ci_lo", "_ci_hi"):
         found[f"forget_efficacy{end}"] = found[f"{key}{end}"]
     return found | {"reached": reached(found, {key: levels[key]}), "n_forget": found[f"questions_{key}"]}
+
+
+def _efficacy(found: dict) -> str:
+    """Which of the metrics forget efficacy is."""
+    (key,) = (key for key in EFFICACY.values() if key in found)
+    return key
 
 
 def routed(manifest: dict) -> dict:
@@ -54,8 +60,7 @@ def routed(manifest: dict) -> dict:
 
 def describe(plan: Plan, run: Run) -> str:
     """A finished run's numbers in a few words."""
-    shown = (*uoe_text.PRINTED, ("reached", "reached", 0))
-    return trained.describe(plan, run, partial(measure, parameters=plan.params.model_dump()), shown[:2])
+    return trained.describe(plan, run, partial(measure, parameters=plan.params.model_dump()), uoe_text.PRINTED)
 
 
 def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
@@ -93,6 +98,7 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
         f"FE is at most {content.reached.wmdp_accuracy} (wmdp) or {content.reached.rwku_rouge_l_recall} (rwku); a row "
         "that never is so is marked 'not reached' and stands as it is after its last step. It ends by the questions "
         "that FE reports; the paper, too, chose checkpoints on its test questions, and by UT as well.",
+        *_above_chance(found),
         "Intervals: 95 %, over questions; what another training would give they do not say.",
         "UOE: the expert with the highest mean gate weight over the forget set is trained with its router, nothing "
         "else, with an anchor loss that holds it chosen. Shift: share of forget tokens whose set of experts changed.",
@@ -106,6 +112,19 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
     return lines
 
 
+def _above_chance(found: list[dict]) -> list[str]:
+    """How far the original models' utility is from what chance gives; a sentence, where there is one."""
+    known = {
+        one["base_model"]: one["utility_accuracy"]
+        for one in found
+        if one["method"] == "original" and "utility_accuracy" in one
+    }
+    if not known:
+        return []
+    each = ", ".join(f"{value - CHANCE:.2f} ({name})" for name, value in known.items())
+    return [f"What there is to lose: before unlearning, utility is above chance by {each}."]
+
+
 def latex(plan: Plan, found: list[dict]) -> str:
     """Our values as a booktabs table."""
     shown = [one | {"printed_as": f"{one['printed_as']}, {one['fold']}"} for one in found]
@@ -116,7 +135,7 @@ def figures(result: Path, caption: str) -> dict:
     """Name -> figure, from the files of a result folder."""
     rows, ways, routings = [uoe_text.marked(row) for row in results.read_rows(result)], {}, {}
     reached = json.loads((result / "parameters.json").read_text(encoding="utf-8"))["reached"]
-    levels = {benchmark: reached[level] for benchmark, level in LEVELS.items()}
+    levels = {benchmark: reached[level] for benchmark, level in EFFICACY.items()}
     for name, folder in results.first_draws(result).items():
         ways[name] = points(folder)
         routings[name] = json.loads((folder / "manifest.json").read_text(encoding="utf-8")).get("routing")
@@ -141,7 +160,8 @@ def figures(result: Path, caption: str) -> dict:
 def points(folder: Path) -> list[dict]:
     """Step and metrics of every measured step, from the folder of a run or a draw; none of a reference row."""
     file = folder / "trajectory.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+    found = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+    return [one | {"forget_efficacy": one[_efficacy(one)]} for one in found]
 
 
 def verdicts(found: list[dict], parameters: dict) -> list[dict]:
@@ -168,7 +188,7 @@ def problems(result: Path) -> list[str]:
         way = points(folder)
         if way and way[-1]["step"] != one["steps"]:
             found.append(f"{where}, trajectory.json: ends at step {way[-1]['step']}, the row at {one['steps']}")
-        for key in LEVELS.values():
-            if way and key in way[-1] and abs(way[-1][key] - one[key]) > SAME:
+        for key in (_efficacy(way[-1]), "utility_accuracy") if way else ():
+            if abs(way[-1][key] - one[key]) > SAME:
                 found.append(f"{where}, trajectory.json: its last {key} is {way[-1][key]}, the samples' {one[key]}")
     return found

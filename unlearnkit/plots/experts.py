@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 MARK = "#D55E00"
 WRITTEN = 12  # so many layers have room for their numbers
-FORGETTING = {"wmdp": "wmdp_accuracy", "rwku": "rwku_rouge_l_recall"}
 
 
 def affinity(routings: dict[str, dict], caption: str) -> "Figure":
@@ -156,8 +155,8 @@ def utility_vs_forgetting(
 ) -> "Figure":
     """One panel per base model and benchmark (`fold`): x forget efficacy, y utility, from 0 to 1; a marker a row.
 
-    ways: row name -> its measured steps, drawn as thin lines from the original model's marker on. levels: benchmark ->
-    the forget efficacy at which rows end. Hollow: collapsed.
+    ways: row name -> its measured steps with both keys, drawn as thin lines from the original model's marker on.
+    levels: benchmark -> the forget efficacy at which rows end. Hollow: collapsed.
     Rows without either number are named in the caption; KitError where no row has both.
     """
     import seaborn
@@ -172,12 +171,14 @@ def utility_vs_forgetting(
         figure = new_figure(height=0.5 + 3.8 * len(panels))
         all_axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
         for axes, ((base_model, fold), members) in zip(all_axes, panels.items(), strict=True):
-            key = FORGETTING[fold]
             before = [
                 (row["forget_efficacy"], row["utility_accuracy"]) for row in members if row["method"] == "original"
             ]
             for row in members:
-                way = [*before, *((at[key], at["utility_accuracy"]) for at in ways.get(row_name(row), []))]
+                way = [
+                    *before,
+                    *((at["forget_efficacy"], at["utility_accuracy"]) for at in ways.get(row_name(row), [])),
+                ]
                 line = {"color": styles[row["method"]][1], "linewidth": 0.8, "alpha": 0.5, "zorder": 1}
                 if row["method"] != "original" and len(way) > 1:
                     axes.plot(*zip(*way, strict=True), linestyle=DASHED if row["experts"] else "-", **line)
