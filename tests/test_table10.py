@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from unlearnkit import papers, params, paths, report, runs, tables
+from unlearnkit import papers, params, paths, report, results, runs, tables
 from unlearnkit.data import wmdp_rwku
 from unlearnkit.errors import KitError
 from unlearnkit.metrics.wmdp_rwku import reached
@@ -138,6 +138,7 @@ def test_the_papers_file_plans_without_the_hub():
         "qwen": "Qwen/Qwen1.5-MoE-A2.7B-Chat",
         "deepseek": "deepseek-ai/DeepSeek-V2-Lite",
         "mixtral": "mistralai/Mixtral-8x7B-Instruct-v0.1",
+        "dense": "meta-llama/Meta-Llama-3-8B-Instruct",
     }
     rmu = {row.base_model: plan.runs[row.draws[0].run].spec["unlearn"] for row in plan.rows if row.label == "rmu_wmdp"}
     assert {name: how["parameters"]["steering"] for name, how in rmu.items()} == {"qwen": 3000.0, "deepseek": 30000.0}
@@ -145,8 +146,15 @@ def test_the_papers_file_plans_without_the_hub():
     for row in trained:
         takes = 16 if "expert" in row.training else 4
         assert plan.runs[row.draws[0].run].spec["unlearn"]["training"]["batch_size"] == takes, row.name
+    noted = {(row.printed_as, row.base_model) for row in plan.rows if row.note and row.method == "ga"}
+    printed = {"UOE alpha 0", "UOE alpha 100", "UOE alpha 1000"}
+    assert (
+        {(f"GA+{note}", "deepseek") for note in printed}
+        <= noted
+        >= {("GA+UOE top 3", "qwen"), ("GA+UOE top 6", "qwen")}
+    )
     probed = {(row.base_model, row.fold): plan.runs[row.draws[0].run].spec.get("probe_format") for row in plan.rows}
-    assert {key for key, form in probed.items() if form} == {("qwen", "rwku"), ("mixtral", "rwku")}
+    assert {key for key, form in probed.items() if form} == {(name, "rwku") for name in ("qwen", "mixtral", "dense")}
     assert probed["qwen", "rwku"] == "chatml", "chat models are asked in their own format; texts are no chats"
     assert {plan.runs[row.draws[0].run].spec["prompt_format"] for row in plan.rows} == {"continuation"}
 
@@ -367,3 +375,11 @@ def test_a_measurement_in_between_asks_for_no_router_logits():
     with callbacks.untouched(model):
         pass
     assert not model.config.output_router_logits
+
+
+def test_the_committed_originals_have_a_utility_to_lose():
+    rows = results.read_rows(paths.ROOT / "results" / "reference" / "tiny" / "table10")
+    found = {(one["base_model"], one["fold"]): one for one in rows if one["method"] == "original"}
+    assert {name for name, _ in found} == set(TEXT["base_models"])
+    assert all(one["utility_accuracy_ci_lo"] > uoe_table10.CHANCE + 0.15 for one in found.values())
+    assert all(one["forget_efficacy"] > 0.5 for one in found.values()), "and something to forget"
