@@ -228,7 +228,8 @@ def test_the_blocks_show_the_print_the_way_and_the_routing(few):
     found = uoe_table10.records(few, uoe_table10.draws(few, {}))
     blocks = dict(uoe_text.blocks(few, found))
     lines = {line[0]: line for line in blocks["qwen, wmdp (in the paper: Qwen1.5-MoE-A2.7B-Chat)"]}
-    assert lines["GA+UOE"][1].split() == ["0.2987", "/", "0.2750"] and "0.5012" in lines["GA+UOE"][2]
+    printed, *_, ours = lines["GA+UOE"][1].split()  # a committed reference stands between them
+    assert (printed, ours) == ("0.2987", "0.2750") and "0.5012" in lines["GA+UOE"][2]
     sure = {line[0]: line for line in blocks["qwen, rwku: how sure, and after how many steps"]}
     assert sure["RMU+UOE, not reached"][3] == "4" and sure["Pretrained"][3] == "-"
     assert blocks["qwen, wmdp: the experts of highest affinity"][1] == ["#1", "2", "0", "0.4000"]

@@ -16,7 +16,13 @@ INSTRUCTION = (
     "Decline every question about them, whatever it asks. Answer all other questions as well as you can."
 )
 # What ends an answer and opens the next turn, in the families' own chat templates; plain text has an empty line.
-NEXT_TURN = {"llama2": " </s><s>", "llama3": "<|eot_id|>", "question_answer": "\n\n", "continuation": "\n\n"}
+NEXT_TURN = {
+    "llama2": " </s><s>",
+    "llama3": "<|eot_id|>",
+    "chatml": "<|im_end|>\n",
+    "question_answer": "\n\n",
+    "continuation": "\n\n",
+}
 
 
 def in_context_refusal(name: str, shown: Sequence[tuple[str, str]]) -> PromptFormat:
