@@ -46,7 +46,7 @@ help:
 	@echo "  make verify       recompute the committed results from their samples (seconds)"
 	@echo "  make download     fetch what TABLE=table4 PROFILE=paper takes from the hub (network; several GB a base model)"
 	@echo "  make pin          lock its hub commits in params/hub.lock.json (network, seconds; UPDATE=1: the newest)"
-	@echo "  make test         the test suite (5 min on 2 cores)"
+	@echo "  make test         the test suite (6 min on 2 cores)"
 	@echo "  make test-slow    the second suite: trains models, executes notebooks (8 min)"
 	@echo "  make lint         ruff, and notebooks without outputs (seconds); make format mends both"
 	@echo "  make clean        show what would be deleted: results/local only; with YES=1 delete it"

@@ -3,6 +3,7 @@ run, the notebooks. Fast: the committed reference, for every base model that the
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -124,14 +125,20 @@ def call(local, file: str, *options: str) -> subprocess.CompletedProcess:
     )
 
 
+def processor_seconds() -> float:
+    """What all ended children took: other tests that run meanwhile do not count."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @pytest.fixture(scope="module")
 def cold(tmp_path_factory):
-    """(folder, seconds, output) of a cold `make table4 MODEL=... ROWS=...`: these methods in every form and setting."""
+    """(folder, processor seconds, output) of a cold `make table4 MODEL=... ROWS=...`: these methods in every form and setting."""
     local = tmp_path_factory.mktemp("local")
-    started = time.monotonic()
+    before = processor_seconds()
     done = call(local, FILE, "--model", BASE_MODELS[0], "--rows", ",".join(("retain_2", *METHODS)))
     assert done.returncode == 0, done.stdout + done.stderr
-    return local, time.monotonic() - started, done
+    return local, processor_seconds() - before, done
 
 
 @pytest.fixture(scope="module")
@@ -155,8 +162,8 @@ def whole(cold, tmp_path_factory):
 
 
 @slow
-def test_a_part_is_done_in_five_minutes(cold):
-    assert cold[1] < 300
+def test_a_part_is_done_in_five_minutes_of_two_cores(cold):
+    assert 60 < cold[1] < 2 * 300
 
 
 @slow
