@@ -133,7 +133,7 @@ def processor_seconds() -> float:
 
 @pytest.fixture(scope="module")
 def cold(tmp_path_factory):
-    """(folder, processor seconds, output) of a cold `make table4 MODEL=... ROWS=...`: these methods in every form and setting."""
+    """(folder, processor seconds, output) of a cold `make table4` of these methods in every form and setting."""
     local = tmp_path_factory.mktemp("local")
     before = processor_seconds()
     done = call(local, FILE, "--model", BASE_MODELS[0], "--rows", ",".join(("retain_2", *METHODS)))
