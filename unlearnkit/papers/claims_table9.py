@@ -15,12 +15,14 @@ TIMES = 3  # so many times faster than NPO
 FORGETS = 0.05  # TOFU's threshold
 
 
-def read_published() -> list[dict]:
-    """The paper's rows, as `Claim.check` takes them, each with its `fold`; ROUGE-L as a fraction."""
+def read_published(file: str = "uld_table9.csv") -> list[dict]:
+    """The paper's rows, as `Claim.check` takes them, with what the file has beside them (`fold`); percentages, named
+    `..._x100`, as fractions.
+    """
     found = []
-    for row in tables.read_csv(paths.results("published") / "uld_table9.csv"):
-        rouge = {key.removesuffix("_x100"): round(row[key] / 100, 4) for key in row if key.endswith("_x100")}
-        found.append(row | rouge | {"variant": "paper", "status": "printed", "printed_base_model": row["base_model"]})
+    for row in tables.read_csv(paths.results("published") / file):
+        shares = {key.removesuffix("_x100"): round(row[key] / 100, 4) for key in row if key.endswith("_x100")}
+        found.append(row | shares | {"variant": "paper", "status": "printed", "printed_base_model": row["base_model"]})
     return found
 
 

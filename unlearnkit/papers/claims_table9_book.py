@@ -2,8 +2,8 @@
 mean_accuracy, and seconds_per_epoch, of which the paper prints a figure alone.
 """
 
-from unlearnkit import paths, tables
 from unlearnkit.claims import Claim, checked, score
+from unlearnkit.papers import claims_table9
 from unlearnkit.papers.claims_table9 import BASELINES, OFFSET, TIMES, ULD, faster
 
 FORGETS = 0.9  # of what fine-tuning added to BLEU and to ROUGE-L
@@ -15,11 +15,7 @@ _REFERENCES = (("base",), ("original",))
 
 def read_published() -> list[dict]:
     """The paper's rows, as `Claim.check` takes them; ROUGE-L and accuracy as fractions."""
-    found = []
-    for row in tables.read_csv(paths.results("published") / "uld_table9_book.csv"):
-        shares = {key.removesuffix("_x100"): round(row[key] / 100, 4) for key in row if key.endswith("_x100")}
-        found.append(row | shares | {"variant": "paper", "status": "printed", "printed_base_model": row["base_model"]})
-    return found
+    return claims_table9.read_published("uld_table9_book.csv")
 
 
 def _one(rows: list[dict], method: str) -> dict:
