@@ -9,7 +9,7 @@ import torch
 import yaml
 from conftest import MICRO, MICRO_VOCABULARY
 
-from unlearnkit import decoding, models, papers, params, planned, report, runs, stages
+from unlearnkit import decoding, models, papers, params, planned, report, runs, sampling, stages
 from unlearnkit.data import tofu
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quiet")]
@@ -90,10 +90,15 @@ def test_table_9_from_its_runs_to_its_check(local):
     names = {path.name for path in (local / "result").iterdir()}
     assert {"forget_quality_vs_model_utility.png", "training_seconds.png", "epochs.png", "verdict.md"} <= names
 
-    # The last point of the trajectory and the samples say the same of the same model.
+    # The last point of the trajectory is of the row's samples; measured as the others are, it is the same.
     points = json.loads((runs.folder(uld) / "trajectory.json").read_text())
-    assert points[-1]["forget_probability"] == pytest.approx(one["forget_probability"], rel=1e-4)
-    assert points[-1]["retain_probability"] == pytest.approx(one["retain_probability"], rel=1e-4)
+    model, tokenizer = models.load(runs.folder(uld) / "checkpoint")
+    probed = sampling.on_the_way(uld.spec)(model.eval(), tokenizer)
+    assert points[-1]["items"] == probed["items"] and points[-1]["loss"] is not None
+    assert points[-1]["truth_ratios"] == pytest.approx(probed["truth_ratios"], rel=1e-4)
+    for name in ("forget_probability", "retain_probability"):
+        assert points[-1][name] == pytest.approx(probed[name], rel=1e-4)
+        assert points[-1][name] == pytest.approx(one[name], rel=1e-4)
 
     file = local / "result" / "rows" / "llama__uld_forget01" / "seed-1" / "trajectory.json"
     file.write_text(json.dumps(points[::-1]))

@@ -65,13 +65,13 @@ class _Worker:
 
     def give(self, run: Run, events: queue.Queue) -> None:
         if self.process is None or self.process.poll() is not None:
-            self._start(events)
+            self.start(events)
         self.run = run
         line = json.dumps(asdict(run))
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
-    def _start(self, events: queue.Queue) -> None:
+    def start(self, events: queue.Queue) -> None:
         environment = os.environ | ENVIRONMENT
         if self.devices:
             environment["CUDA_VISIBLE_DEVICES"] = self.devices[self.number % len(self.devices)]
@@ -104,15 +104,20 @@ class _Worker:
 
 class _Scheduler:
     def __init__(self, missing: list[Run], workers: list[_Worker], listen: Listener):
-        # Models before rows: whatever others wait for goes first.
+        # Models before rows: whatever others wait for goes first. Then what trains, from the end of the table, where
+        # the longest rows are: forget10 after forget01, assistants after plain methods. So no core is idle at the end.
         order = {"base_model": 0, "finetuned": 1}
-        self.waiting = collections.deque(sorted(missing, key=lambda run: order.get(run.kind, 2)))
+        trained = [run for run in missing if run.kind == "row" and run.spec.get("unlearn")]
+        others = sorted((run for run in missing if run not in trained), key=lambda run: order.get(run.kind, 2))
+        self.waiting = collections.deque([*others, *reversed(trained)])
         self.workers, self.listen = workers, listen
         self.events: queue.Queue = queue.Queue()
         self.failed: dict[str, str] = {}
 
     def work(self) -> dict[str, str]:
         try:
+            for worker in self.workers:  # all now: importing takes seconds, and the others wait for the first model
+                worker.start(self.events)
             self._hand_out()
             while any(worker.run for worker in self.workers):
                 worker, event = self.events.get()

@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from unlearnkit import claims, papers, paths, plots, runs, tables, text
@@ -74,9 +75,12 @@ def write(plan: Plan, failed: dict[str, str]) -> tuple[list[dict], str | None, P
     target = folder(plan)
     partial, incomplete = (target.with_name(f"{target.name}.{end}") for end in ("partial", "incomplete"))
     runs.remove(partial)
-    found = assemble(plan, failed, partial)
+    found = _write_files(plan, failed, partial)
     complete = all(record["status"] not in ("failed", "missing") for record in found)
-    problem = _execute_notebook(plan, partial) if complete else None
+    with ThreadPoolExecutor(1) as beside:  # a notebook reads the files and draws its own figures
+        executed = beside.submit(_execute_notebook, plan, partial) if complete else None
+        _draw_figures(plan, found, partial)
+    problem = executed.result() if executed else None
     runs.remove(incomplete)
     if complete and problem is None:
         runs.write_json(partial / "manifest.json", _manifest(plan, partial))
@@ -89,6 +93,12 @@ def write(plan: Plan, failed: dict[str, str]) -> tuple[list[dict], str | None, P
 
 def assemble(plan: Plan, failed: dict[str, str], target: Path) -> list[dict]:
     """Everything of a result folder but notebook and manifest, into a new folder; returns the table's records."""
+    found = _write_files(plan, failed, target)
+    _draw_figures(plan, found, target)
+    return found
+
+
+def _write_files(plan: Plan, failed: dict[str, str], target: Path) -> list[dict]:
     paper, parameters = papers.of(plan.params.table), plan.params.model_dump()
     drawn = paper.draws(plan, failed)
     found = paper.records(plan, drawn)
@@ -105,9 +115,13 @@ def assemble(plan: Plan, failed: dict[str, str], target: Path) -> list[dict]:
     runs.write_json(target / "verdict.json", checked)
     if checked:
         (target / "verdict.md").write_text(claims.to_markdown(checked, found[0]["seeds"]), encoding="utf-8")
-    for name, figure in paper.figures(target, " ".join(caption[:2])).items():
-        plots.save(figure, target, name)
     return found
+
+
+def _draw_figures(plan: Plan, found: list[dict], target: Path) -> None:
+    paper = papers.of(plan.params.table)
+    for name, figure in paper.figures(target, " ".join(paper.caption(plan, found)[:2])).items():
+        plots.save(figure, target, name)
 
 
 def _copy_runs(plan: Plan, target: Path) -> None:

@@ -103,6 +103,8 @@ def _row(run: Run, folder: Path, report: Report) -> dict:
     if "sample_steps" not in spec:
         samples = sampling.SAMPLES[benchmarks.of(spec["data"]).benchmark](model, tokenizer, spec, report)
         runs.write_samples(folder / "samples.jsonl.gz", samples)
+        if spec.get("trajectory_every") == "epoch":
+            unlearning.add_last_point(folder, facts, samples)
     return facts | {"evaluation_seconds": round(time.perf_counter() - started, 2)}
 
 

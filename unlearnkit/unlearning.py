@@ -74,8 +74,8 @@ def unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> tuple:
     kept = folder / "trainer" / "trajectory.json"
     points = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     steps, _ = examples.examples_needed(unlearn["training"], len(sources.forget))
-    if every == "epoch":
-        every, at_steps = None, examples.ends_of_epochs(unlearn["training"], len(sources.forget))
+    if every == "epoch":  # after the last one the row itself is measured: `add_last_point`
+        every, at_steps = None, examples.ends_of_epochs(unlearn["training"], len(sources.forget))[:-1]
     point = sampling.on_the_way(spec) if every or at_steps else None
     asked = sampling.asked(spec, spec["sets"]) if sample_steps else []
 
@@ -110,6 +110,14 @@ def unlearn(model, tokenizer, run: Run, folder: Path, report: Report) -> tuple:
         runs.write_json(folder / "unlearning.json", facts)
         checkpoints.save(model, tokenizer, folder)
     return model, facts
+
+
+def add_last_point(folder: Path, facts: dict, samples: list[dict]) -> None:
+    """The last point of a trajectory over epochs, from the row's own samples: nothing is measured twice."""
+    file, step = folder / "trajectory.json", facts["optimiser_steps"]
+    before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
+    last = {"step": step, "loss": facts["losses"].get(str(step)), **sampling.point(samples)}
+    runs.write_json(file, [one for one in before if one["step"] < step] + [last])
 
 
 def generic(model, tokenizer, spec: dict, folder: Path, report: Report) -> dict:
