@@ -192,7 +192,7 @@ def utility_vs_forgetting(
             seaborn.despine(ax=axes)
         notes = [
             "Thin: the way there, step by step; dashed: single experts trained. Grey: chance, and the level of FE at",
-            "which rows end. Hollow: collapsed.",
+            "which rows end. Markers that would cover each other stand side by side. Hollow: collapsed.",
         ]
         add_caption(figure, caption, notes + not_drawn([row for row in rows if row not in drawn]))
         for axes, members in zip(all_axes, panels.values(), strict=True):
