@@ -2,13 +2,14 @@
 
 import copy
 import json
+import shutil
 from pathlib import Path
 
 import made_up
 import pytest
 import yaml
 
-from unlearnkit import methods, papers, params, planned, report, results, runs
+from unlearnkit import methods, papers, params, planned, report, results, runs, tables
 from unlearnkit.data import tofu
 from unlearnkit.errors import KitError
 from unlearnkit.metrics.samples import truth_ratios
@@ -208,7 +209,7 @@ def test_the_best_epoch_is_the_first_of_the_highest_forget_quality():
     retain = [0.1 * number for number in range(20)]
     shifted = {shift: [value + shift for value in retain] for shift in (3.0, 0.55, 0.0)}
     points = [
-        {"step": step, "truth_ratios": shifted[shift], "retain_probability": kept}
+        {"step": step, "truth_ratios": shifted[shift], "forget_probability": kept / 2, "retain_probability": kept}
         for step, shift, kept in ((5, 0.55, 0.9), (10, 0.0, 0.8), (15, 0.0, 0.7), (16, 3.0, 0.6))
     ]
     found = uld_epochs.best_epoch(points, retain)
@@ -217,6 +218,7 @@ def test_the_best_epoch_is_the_first_of_the_highest_forget_quality():
         "updates_per_epoch": 5,
         "best_epoch": 2,
         "best_epoch_forget_quality_p": 1.0,
+        "best_epoch_forget_probability": 0.4,
         "best_epoch_retain_probability": 0.8,
     }
     far = uld_epochs.qualities(points, retain)
@@ -252,9 +254,9 @@ ROWS = {
 }
 
 
-def verdicts(split: str = "forget05", **changes: dict) -> dict[str, dict]:
+def verdicts(split: str = "forget05", augmentation: str = "set", **changes: dict) -> dict[str, dict]:
     rows = [one | changes.get(name, {}) | {"fold": split} for name, one in ROWS.items()]
-    found = uld_table9.verdicts(rows, {"paper_scale": False})
+    found = uld_table9.verdicts(rows, {"paper_scale": False, "assistant": {"augmentation": augmentation}})
     return {one["claim"]: one for one in found if one["base_model"] == f"llama, {split}"}
 
 
@@ -273,22 +275,50 @@ def test_claims_on_made_up_rows():
     assert found["three_times_faster"]["ours_why"] == "an epoch of NPO's takes 3.20 times ULD's: 6.4 s, 2 s"
 
 
+FAIL = {name: {"forget_quality_p": 0.001} for name in ("npo", "npo_rt", "gd", "offset_kl")}
+
+
 @pytest.mark.parametrize(
     ("claim", "changes"),
     [
         ("utility_kept", {"uld": {"model_utility_geometric": 0.794}}),
         ("utility_price", {"npo_rt": {"model_utility_geometric": 0.8}}),
         ("utility_price", {"uld": {"forget_quality_p": 0.04}}),
+        ("utility_price", {"uld": {"status": "collapsed"}}),
         ("retain_rouge_best", {"gd": {"retain_rouge_l_recall": 0.995}}),
         ("retain_rouge_best", {"offset_kl": {"retain_rouge_l_recall": 1.0}}),
         ("quality_best", {"npo": {"forget_quality_p": 0.5}}),
         ("quality_best", {"uld": {"status": "collapsed"}}),
+        ("quality_best", {"uld": {"forget_quality_p": 0.0048}} | FAIL),
         ("three_times_faster", {"uld": {"seconds_per_epoch": 2.2}}),
+        ("three_times_faster", {"uld": {"status": "collapsed"}}),
         ("original_fails", {"original": {"forget_quality_p": 0.2}}),
     ],
 )
 def test_a_claim_is_not_seen_where_the_numbers_say_otherwise(claim, changes):
     assert verdicts(**changes)[claim]["ours"] == "not seen at this scale"
+
+
+def test_the_highest_forget_quality_wins_if_it_passes():
+    assert verdicts(uld={"forget_quality_p": 0.051}, **FAIL)["quality_best"]["ours"] == "seen"
+
+
+def test_baselines_that_collapsed_or_fail_are_no_price():
+    one = verdicts(npo_rt={"status": "collapsed", "model_utility_geometric": 0.8})["utility_price"]
+    assert one["ours"] == "seen" and "above 0.05: npo 0.5;" in one["ours_why"]
+    for none_left in (FAIL, {name: {"status": "collapsed"} for name in ("npo", "npo_rt")}):
+        one = verdicts(**none_left)["utility_price"]
+        assert one["ours"] == "cannot be checked" and "above 0.05: no baseline" in one["ours_why"]
+    one = verdicts(uld={"forget_quality_p": 0.04}, **FAIL)["utility_price"]
+    assert one["ours"] == "not seen at this scale"
+
+
+def test_a_forget_quality_that_augmentation_flatters_is_said_to_be():
+    plain, flattered = verdicts(), verdicts(augmentation="fields")
+    said = {name for name, one in flattered.items() if "ULD's FQ is flattered" in one["ours_why"]}
+    assert said == {"utility_price", "quality_best"}
+    assert {name: one["ours"] for name, one in plain.items()} == {name: one["ours"] for name, one in flattered.items()}
+    assert "flattered" not in str(plain) + "".join(one["printed_why"] for one in flattered.values())
 
 
 def test_claims_on_the_printed_numbers():
@@ -370,6 +400,7 @@ def test_records_of_made_up_runs(written):
     uld = by_row["uld_forget01"]
     assert (uld["epochs"], uld["best_epoch"], uld["updates_per_epoch"]) == (3, 2, 5)
     assert uld["best_epoch_forget_quality_p"] == uld["forget_quality_p"] > 0.01
+    assert (uld["best_epoch_forget_probability"], uld["best_epoch_retain_probability"]) == (0.6, 0.8)
     assert (uld["trainable_parameters"], uld["parameters"], uld["extra_parameters"]) == (100, 1000, 400)
     assert "epochs" not in by_row["original_forget01"]
     assert uld_table9.problems(result) == []
@@ -378,6 +409,16 @@ def test_records_of_made_up_runs(written):
         "training_seconds.png",
         "epochs.png",
     }
+
+
+def test_a_best_epoch_that_does_not_follow_from_the_trajectory_is_told(written, tmp_path):
+    result = shutil.copytree(written[2], tmp_path / "result")
+    drawn, column = results.read_seeds(result), "best_epoch_forget_probability"
+    changed = next(one for one in drawn if one["row"] == "llama/uld_forget01")
+    changed[column] = 0.5
+    tables.write_csv(result / "seeds.csv", drawn)
+    told = f"seeds.csv, row llama/uld_forget01, seed 1, {column}: 0.5 instead of 0.6"
+    assert told in uld_table9.problems(result)
 
 
 def test_blocks_of_made_up_runs(written):
@@ -391,11 +432,20 @@ def test_blocks_of_made_up_runs(written):
     assert costs["NPO"] == ["2.00", "4.00", "6.00", "4.00", "5", "1,000", "100.0%", "nothing"]
     assert costs["ULD"] == ["0.50", "1.00", "1.50", "1.00", "5", "100", "10.0%", "400"]
     choice = {line[0]: line[1:] for line in blocks["llama, forget01: what the paper's choice of the epoch is worth"]}
-    assert choice["NPO"][0] == "2 of 3" and choice["NPO"][3] == "0.800" and choice["NPO"][5] == "4.0"
+    npo = next(one for one in found if one["row"] == "llama/npo_forget01")
+    assert choice["NPO"] == [
+        "2 of 3",
+        f"{npo['forget_quality_p']:.4f} / {npo['forget_quality_p']:.4f}",
+        f"0.600 / {npo['forget_probability']:.3f}",
+        f"0.800 / {npo['retain_probability']:.3f}",
+        "4.0",
+    ]
     assert [line[0] for line in blocks["llama, forget01: other forms of ULD"]] == ["", "ULD", "ULD, alpha 0.5"]
     assert "llama, forget05: other forms of ULD" not in blocks
     text = "\n".join(uld_table9.caption(plan, found))
     assert "with other values than those that FQ asks for" in text and "Collapsed" in text
+    assert "train the model take 5 epochs in batches of 4, assistants 10 epochs in batches of 8" in text
+    assert "beside whatever else the machine did" in text and "MU and ROUGE-L are not measured after every" in text
     flattered = plan.params.model_copy(
         update={"assistant": plan.params.assistant.model_copy(update={"augmentation": "fields"})}
     )

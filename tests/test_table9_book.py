@@ -168,11 +168,20 @@ def test_claims_on_made_up_rows():
         ("price", {"gd": {"completion_bleu": 1.0, "completion_rouge_l_f1": 0.1}}),
         ("price", {"npo": {"mean_accuracy": 0.895}}),
         ("price", {"uld": {"completion_bleu": 1.1}}),
+        ("price", {"uld": {"status": "collapsed"}}),
+        ("price", {"uld": {"status": "collapsed"}, "npo": {"status": "collapsed"}}),
+        ("three_times_faster", {"uld": {"status": "collapsed"}}),
         ("three_times_faster", {"npo": {"seconds_per_epoch": 6.0}}),
     ],
 )
 def test_a_claim_is_not_seen_where_the_numbers_say_otherwise(claim, changes):
     assert verdicts(**changes)[claim]["ours"] == "not seen at this scale"
+
+
+@pytest.mark.parametrize("change", [{"status": "collapsed"}, {"completion_bleu": 5}])
+def test_where_uld_alone_forgets_there_is_no_price_to_compare(change):
+    one = verdicts(npo=change)["price"]
+    assert one["ours"] == "cannot be checked" and "; 0 other methods lost 90% or more" in one["ours_why"]
 
 
 def test_claims_on_the_printed_numbers():

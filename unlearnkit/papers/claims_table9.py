@@ -13,6 +13,7 @@ OFFSET = ("offset_kl", "offset_dpo_kl", "offset_npo_kl")
 BASELINES = ("ga", "gd", "kl", "dpo", "dpo_gd", "dpo_kl", "npo", "npo_rt", "npo_kl")
 TIMES = 3  # so many times faster than NPO
 FORGETS = 0.05  # TOFU's threshold
+ON_ULDS_QUALITY = ("utility_price", "quality_best")  # claims that hang on ULD's own forget quality
 
 
 def read_published(file: str = "uld_table9.csv") -> list[dict]:
@@ -38,6 +39,13 @@ def _best(rows: list[dict], column: str) -> tuple[bool, str]:
     return score(own, column) > bar, f"{column}: ULD {own[column]:.4g}; best other {named}"
 
 
+def _forgets_best(rows: list[dict]) -> tuple[bool, str]:
+    """Whether ULD passes TOFU's test, and nothing else has a forget quality as high."""
+    (own,), _ = _apart(rows)
+    best, why = _best(rows, "forget_quality_p")
+    return best and own["forget_quality_p"] > FORGETS, why
+
+
 def _keeps(rows: list[dict]) -> tuple[bool, str]:
     """Whether ULD's utility is the original's, to two decimals."""
     (own,), (original,) = _apart(rows)
@@ -45,17 +53,18 @@ def _keeps(rows: list[dict]) -> tuple[bool, str]:
     return own["status"] != "collapsed" and round(mine, 2) >= round(before, 2), f"ULD {mine:.4g}, original {before:.4g}"
 
 
-def _costs(rows: list[dict]) -> tuple[bool, str]:
-    """Whether baselines that forget lose utility, and ULD forgets."""
+def _costs(rows: list[dict]) -> tuple[bool | None, str]:
+    """Whether ULD forgets, and keeps more utility than the baselines that do; None where it does and none of them."""
     kept = next(row["model_utility"] for row in rows if row["method"] == "original")
     own = next(row for row in rows if row["method"] in ULD)
-    others = [row for row in rows if row["method"] in BASELINES and row["forget_quality_p"] > FORGETS]
+    others = [row for row in rows if row["method"] in BASELINES and score(row, "forget_quality_p") > FORGETS]
     named = ", ".join(f"{row['method']} {row['model_utility']:.3g}" for row in others)
-    best = max((row["model_utility"] for row in others), default=0.0)
     why = (
         f"ULD p {own['forget_quality_p']:.3g}; original's utility {kept:.3g}; above {FORGETS}: {named or 'no baseline'}"
     )
-    return own["forget_quality_p"] > FORGETS and own["model_utility"] > best, why
+    if score(own, "forget_quality_p") <= FORGETS:
+        return False, why
+    return own["model_utility"] > max(row["model_utility"] for row in others) if others else None, why
 
 
 def faster(rows: list[dict]) -> tuple[bool, str]:
@@ -63,7 +72,7 @@ def faster(rows: list[dict]) -> tuple[bool, str]:
     (own,), (other,) = _apart(rows)
     mine, theirs = own["seconds_per_epoch"], other["seconds_per_epoch"]
     return (
-        theirs > TIMES * mine,
+        own["status"] != "collapsed" and theirs > TIMES * mine,
         f"an epoch of NPO's takes {theirs / mine:.2f} times ULD's: {theirs:.3g} s, {mine:.3g} s",
     )
 
@@ -87,7 +96,7 @@ CLAIMS: tuple[Claim, ...] = (
         "ULD, abstract",
         "At a forget quality like ULD's the baselines sacrifice utility.",
         f"ULD's forget quality is above {FORGETS}, and its model utility above that of every baseline whose forget "
-        "quality is too.",
+        "quality is too. Collapsed ones do not count; where none is left, there is nothing to compare with.",
         checked(_costs, (ULD, BASELINES, ("original",)), ("forget_quality_p", "model_utility")),
     ),
     Claim(
@@ -101,8 +110,8 @@ CLAIMS: tuple[Claim, ...] = (
         "quality_best",
         "ULD, Table 2",
         "ULD forgets better than any baseline.",
-        "The highest forget quality of all methods is ULD's alone.",
-        checked(partial(_best, column="forget_quality_p"), _ALL, ("forget_quality_p",)),
+        f"The highest forget quality of all methods is ULD's alone, and above {FORGETS}.",
+        checked(_forgets_best, _ALL, ("forget_quality_p",)),
     ),
     Claim(
         "three_times_faster",

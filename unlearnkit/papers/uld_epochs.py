@@ -27,6 +27,7 @@ def best_epoch(points: list[dict], retain_ratios: list[float]) -> dict:
         "updates_per_epoch": points[0]["step"],
         "best_epoch": best + 1,
         "best_epoch_forget_quality_p": after[best],
+        "best_epoch_forget_probability": points[best]["forget_probability"],
         "best_epoch_retain_probability": points[best]["retain_probability"],
     }
 

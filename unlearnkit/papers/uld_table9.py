@@ -13,6 +13,7 @@ from unlearnkit.papers.closer_look import other_rouge_l, values
 from unlearnkit.papers.uld_epochs import best_epoch, over_epochs, ratios
 from unlearnkit.papers.uld_plan import make
 from unlearnkit.planned import Draw, Plan, Row, Run
+from unlearnkit.schema_training import Unlearning
 from unlearnkit.schema_uld import FIELDS
 from unlearnkit.text import Block, number
 
@@ -25,6 +26,7 @@ PRINTED = (
     ("model_utility_geometric", "MU", 3),
     ("retain_rouge_l_recall", "R-RL", 3),
 )
+FLATTERED = "; ULD's FQ is flattered: its assistant learns the very texts that FQ is measured on"
 
 records = tables.records
 
@@ -148,19 +150,22 @@ def costs(found: list[dict]) -> Block:
 
 
 def _choice(found: list[dict]) -> Block:
-    lines = [
-        ["", "best epoch", "FQ there", "FQ at the last", "P retain there", "P retain at the last", "s until there"]
-    ]
+    measured = (
+        ("forget_quality_p", "FQ", 4),
+        ("forget_probability", "P forget", 3),
+        ("retain_probability", "P retain", 3),
+    )
+    lines = [["", "best epoch", *(f"{head}: best / last" for _, head, _ in measured), "s until there"]]
     for one in found:
         epoch, seconds = one.get("best_epoch"), one.get("seconds_per_epoch")
         lines.append(
             [
                 text.label(one),
                 f"{epoch} of {one['epochs']}" if epoch else "-",
-                number(one.get("best_epoch_forget_quality_p"), 4),
-                number(one.get("forget_quality_p"), 4),
-                number(one.get("best_epoch_retain_probability"), 3),
-                number(one.get("retain_probability"), 3),
+                *(
+                    f"{number(one.get(f'best_epoch_{key}'), digits)} / {number(one.get(key), digits)}"
+                    for key, _, digits in measured
+                ),
                 number(epoch * seconds, 1) if epoch and seconds else "-",
             ]
         )
@@ -180,22 +185,29 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
             if seen:
                 lines.append(f"{forget_split}: the base model {base_model} met in pre-training {seen}.")
     lines += [
-        "Every method is trained for a fixed number of epochs and reported after the last; the paper reports the epoch "
-        "of the highest forget quality, a choice by the test score, which stands in a part of its own.",
+        f"Methods that train the model take {_length(plan.params.unlearn.paper)}, assistants "
+        f"{_length(assistant.training)}; all are reported after the last epoch.",
+        "The paper reports the epoch of the highest forget quality, a choice by the test score, which stands in a part "
+        "of its own, with the probability P of right answers: MU and ROUGE-L are not measured after every epoch.",
         "FQ: p-value of a two-sample KS test on truth ratios against the retain model, questions taken as independent; "
         "p by author: the same distance, the models' answers exchanged author by author, and the least p that so few "
         "authors can give. MU: harmonic mean of nine parts. F-RL's ideal is the retain model's, not zero.",
         f"ULD and Offset train LoRA in an assistant of {assistant.layers} of the model's layers; its logits correct "
         "those of the model, which stays as it is. The model that answers is both.",
         _augmented(plan),
-        "Seconds: training and the passes for references, without loading and what is measured on the way; an epoch of "
-        "ULD's passes over its augmented data. Kept beside the model: as saved, the frozen layers, norm, head and "
-        "embeddings among them, which are the model's own.",
+        "Seconds: training and the passes for references, without loading and what is measured on the way, beside "
+        "whatever else the machine did; an epoch of ULD's passes over its augmented data. Kept beside the model: as "
+        "saved, the frozen layers, norm, head and embeddings among them, which are the model's own.",
     ]
     lines += [f"Not pinned: the newest {name} of the hub was used." for name in unpinned(plan)]
     if any(record["status"] == "collapsed" for record in found):
         lines.append(f"Collapsed: {tables.COLLAPSED}; such a row wins nothing.")
     return lines
+
+
+def _length(how: Unlearning) -> str:
+    lasts = f"{how.epochs:g} epochs" if how.epochs else f"{how.steps} steps"
+    return f"{lasts} in batches of {how.batch_size * how.gradient_accumulation_steps}"
 
 
 def _augmented(plan: Plan) -> str:
@@ -240,10 +252,17 @@ def figures(result: Path, caption: str) -> dict:
 
 
 def verdicts(found: list[dict], parameters: dict) -> list[dict]:
-    """The paper's claims for every base model and forget split, on the printed numbers and on ours."""
+    """The paper's claims for every base model and forget split, on the printed numbers and on ours.
+
+    Where ULD's assistant learns from the fields that forget quality is measured on, the reasons say so.
+    """
     own = [claims_table9.compared(one) for one in found if one["note"] is None]
     printed_rows = claims_table9.read_published()
-    return claims.verdicts_by_fold(claims_table9.CLAIMS, own, parameters["paper_scale"], printed_rows)
+    judged = claims.verdicts_by_fold(claims_table9.CLAIMS, own, parameters["paper_scale"], printed_rows)
+    if parameters["assistant"]["augmentation"] == FIELDS:
+        for one in judged:
+            one["ours_why"] += FLATTERED if one["claim"] in claims_table9.ON_ULDS_QUALITY else ""
+    return judged
 
 
 def problems(result: Path) -> list[str]:
