@@ -231,7 +231,7 @@ def test_the_blocks_show_the_print_the_way_and_the_routing(few):
     printed, *_, ours = lines["GA+UOE"][1].split()  # a committed reference stands between them
     assert (printed, ours) == ("0.2987", "0.2750") and "0.5012" in lines["GA+UOE"][2]
     sure = {line[0]: line for line in blocks["qwen, rwku: how sure, and after how many steps"]}
-    assert sure["RMU+UOE, not reached"][3] == "4" and sure["Pretrained"][3] == "-"
+    assert sure["RMU+UOE, not reached"][3:] == ["4", "-"] and sure["Pretrained"][3] == "-"
     assert blocks["qwen, wmdp: the experts of highest affinity"][1] == ["#1", "2", "0", "0.4000"]
     assert blocks["qwen, wmdp: expert selection shift, layer by layer"][:2] == [
         ["", "layer 1", "layer 2"],
@@ -239,7 +239,9 @@ def test_the_blocks_show_the_print_the_way_and_the_routing(few):
     ]
     pilot = blocks["the pilot: what plain methods leave at equal forget efficacy"]
     assert pilot[0] == ["UT, share of the original's (steps)", "qwen", "deepseek"]
-    assert pilot[1] == ["GA, wmdp", "0.39 (4)", "0.39 (4)"]
+    assert pilot[1] == ["GA, wmdp", "0.44 (4)", "0.44 (4)"], "0.39 of 0.9 where the level is crossed"
+    assert pilot[2] == ["RMU, wmdp", "0.25 (4)", "0.25 (4)"]
+    assert pilot[4] == ["RMU, rwku", "0.22 (4, not reached)", "0.22 (4, not reached)"], "0.2, where it ends"
     pairs = blocks["pairs of rows at equal forget efficacy"]
     assert [line[1:] for line in pairs] == [["so", "pairs"], ["2", "2"], ["2", "2"], ["0", "2"]], "GA's, of wmdp"
     dense = [
@@ -357,15 +359,18 @@ def test_our_rows_are_compared_at_the_level_and_who_never_reaches_it_is_left_out
     assert (forgets["ours"], forgets["ours_why"]) == ("cannot be checked", "ours end at equal FE")
 
 
-def test_a_printed_comparison_says_who_forgot_less():
-    (claim,) = (one for one in claims_table10.CLAIMS if one.id == "not_any_expert")
+def test_a_printed_comparison_says_who_forgot_less_and_what_is_in_doubt():
+    claims = {one.id: one for one in claims_table10.CLAIMS}
 
-    def why(group: str) -> str:
-        return claim.check([row for row in claims_table10.read_published() if row["base_model"] == group]).why
+    def why(claim: str, group: str) -> str:
+        return claims[claim].check([row for row in claims_table10.read_published() if row["base_model"] == group]).why
 
-    said = why("Qwen1.5-MoE-A2.7B-Chat, wmdp")
+    said = why("not_any_expert", "Qwen1.5-MoE-A2.7B-Chat, wmdp")
     assert "rmu_random 0.5947 (FE 0.3505)" in said and said.endswith("forgets less, so not at equal FE: rmu_random")
-    assert "forgets less" not in why("DeepSeek-V2-Lite, wmdp"), "0.2722 and 0.2859: random's FE is the lower"
+    assert "forgets less" not in why("not_any_expert", "DeepSeek-V2-Lite, wmdp"), "0.2722 is lower than 0.2859"
+    doubt = "printed number in doubt: ga_uoe utility, ga_uoe_top_3 utility, ga_uoe_top_6 utility"
+    assert doubt in why("one_expert_is_enough", "Qwen1.5-MoE-A2.7B-Chat, rwku")
+    assert "different layers" in claims["one_expert_is_enough"].compared
 
 
 def test_a_collapsed_row_keeps_no_more_than_another():

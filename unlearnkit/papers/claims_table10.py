@@ -25,6 +25,7 @@ def read_published() -> list[dict]:
     return [
         _named(row) | {"variant": "paper", "status": "printed"}
         | {"utility": row["utility_accuracy"], "efficacy": row["forget_efficacy"]}
+        | {"suspect": (row["suspect"] or "").replace("utility_accuracy:", "utility:")}
         for row in printed
     ]  # fmt: skip
 

@@ -72,10 +72,11 @@ def _interval(one: dict, key: str) -> str:
 
 
 def _sure(found: Records) -> Block:
-    lines = [["", "FE, 95 %", "UT, 95 %", "steps"]]
+    lines = [["", "FE, 95 %", "UT, 95 %", "steps", "UT at the level, 95 %"]]
     for one in found:
         steps = "-" if one["method"] == "original" else str(one.get("steps") or "-")
-        lines.append([text.label(one), *(_interval(one, key) for key, _, _ in PRINTED), steps])
+        own = [_interval(one, key) for key, _, _ in PRINTED]
+        lines.append([text.label(one), *own, steps, _interval(one, "utility_at_level")])
     return lines
 
 
@@ -117,7 +118,9 @@ def _ranked(routing: dict) -> Block:
 
 
 def _pilot(found: Records) -> Block:
-    """Rows without a note: utility as a share of the original's, of every base model."""
+    """Rows without a note: utility at the level, of a row that never reaches it at its end, as a share of the
+    original's, of every base model.
+    """
     plain = [one for one in found if one["note"] is None]
     names = list(dict.fromkeys(one["base_model"] for one in plain))
     kinds = list(dict.fromkeys((one["fold"], one["method"], one["printed_as"]) for one in plain))
@@ -127,7 +130,8 @@ def _pilot(found: Records) -> Block:
         for name in names:
             one = _one(plain, name, fold, method)
             before = _one(plain, name, fold, "original").get("utility_accuracy")
-            after, missed = one.get("utility_accuracy"), ", not reached" if one.get("reached") is False else ""
+            missed = ", not reached" if one.get("reached") is False else ""
+            after = one.get("utility_accuracy" if missed else "utility_at_level")
             cells.append(f"{after / before:.2f} ({one['steps']}{missed})" if after is not None and before else "-")
         lines.append([f"{printed_as}, {fold}", *cells])
     return lines
