@@ -8,7 +8,7 @@ import yaml
 from unlearnkit import papers, params, paths, report, results, runs, tables
 from unlearnkit.data import wmdp_rwku
 from unlearnkit.errors import KitError
-from unlearnkit.metrics.wmdp_rwku import reached
+from unlearnkit.metrics.wmdp_rwku import reached, wilson
 from unlearnkit.papers import claims_table10, uoe_table10, uoe_text
 from unlearnkit.training import callbacks
 
@@ -231,7 +231,7 @@ def test_the_blocks_show_the_print_the_way_and_the_routing(few):
     printed, *_, ours = lines["GA+UOE"][1].split()  # a committed reference stands between them
     assert (printed, ours) == ("0.2987", "0.2750") and "0.5012" in lines["GA+UOE"][2]
     sure = {line[0]: line for line in blocks["qwen, rwku: how sure, and after how many steps"]}
-    assert sure["RMU+UOE, not reached"][3] == "4" and sure["Pretrained"][3] == "-"
+    assert sure["RMU+UOE, not reached"][3:] == ["4", "-"] and sure["Pretrained"][3] == "-"
     assert blocks["qwen, wmdp: the experts of highest affinity"][1] == ["#1", "2", "0", "0.4000"]
     assert blocks["qwen, wmdp: expert selection shift, layer by layer"][:2] == [
         ["", "layer 1", "layer 2"],
@@ -239,18 +239,53 @@ def test_the_blocks_show_the_print_the_way_and_the_routing(few):
     ]
     pilot = blocks["the pilot: what plain methods leave at equal forget efficacy"]
     assert pilot[0] == ["UT, share of the original's (steps)", "qwen", "deepseek"]
-    assert pilot[1] == ["GA, wmdp", "0.39 (4)", "0.39 (4)"]
+    assert pilot[1] == ["GA, wmdp", "0.44 (4)", "0.44 (4)"], "0.39 of 0.9 where the level is crossed"
+    assert pilot[2] == ["RMU, wmdp", "0.25 (4)", "0.25 (4)"]
+    assert pilot[4] == ["RMU, rwku", "0.22 (4, not reached)", "0.22 (4, not reached)"], "0.2, where it ends"
     pairs = blocks["pairs of rows at equal forget efficacy"]
     assert [line[1:] for line in pairs] == [["so", "pairs"], ["2", "2"], ["2", "2"], ["0", "2"]], "GA's, of wmdp"
     dense = [
-        one | {"base_model": "dense", "selection_shift": None, "utility_accuracy": utility}
+        one | {"base_model": "dense", "selection_shift": None} | ({"utility_at_level": 0.5} if one["steps"] else {})
         for one in found
-        for utility in ([0.5] if one["method"] == "ga" else [0.9])
         if one["base_model"] == "qwen" and one["note"] is None
     ]
-    counts = {line[0]: line[1:] for line in uoe_text.pairs([*found, *dense])}
     says = "a mixture is left a smaller share of its utility than a dense model"
-    assert counts[says] == ["4", "4"], "GA's and RMU's on wmdp: 0.35 and 0.2 of 0.9"
+
+    def counted(rows: list[dict]) -> list[str]:
+        return {line[0]: line[1:] for line in uoe_text.pairs([*found, *rows])}[says]
+
+    assert counted(dense) == ["2", "2"], "GA's on wmdp, 0.39 to 0.5; of RMU's rows both have collapsed"
+    assert counted([one | {"status": "ok"} for one in dense]) == ["4", "4"], "RMU's too"
+
+
+def test_utility_at_a_level_lies_between_the_two_steps_around_it():
+    def point(forgotten: float, kept: float) -> dict:
+        return {"forget_efficacy": forgotten, "utility_accuracy": kept, "questions_utility_accuracy": 200}
+
+    way = [point(0.9, 0.9), point(0.5, 0.8), point(0.1, 0.4), point(0.0, 0.1)]
+
+    def crossed(level: float, points: list[dict] = way) -> float | None:
+        return uoe_table10.crossing(points, level)["utility_at_level"]
+
+    assert crossed(0.2) == pytest.approx(0.5), "three quarters of the way down from 0.5 to 0.1"
+    assert crossed(0.7) == pytest.approx(0.85), "the first step is the first below: from the original model on"
+    assert (crossed(0.5), crossed(0.95)) == (0.8, 0.9), "at a step's own FE its own utility"
+    assert crossed(0.2, way[:2]) is None
+    assert crossed(0.2, [point(0.9, 0.9), point(0.1, 0.4), point(0.5, 0.8), point(0.1, 0.1)]) < 0.5, "the first time"
+    found = uoe_table10.crossing(way, 0.2)
+    assert (found["utility_at_level_ci_lo"], found["utility_at_level_ci_hi"]) == wilson(found["utility_at_level"], 200)
+
+
+def test_pairs_are_compared_at_the_level_and_not_where_the_rows_end(few):
+    drawn = uoe_table10.draws(few, {})
+    at = {one["row"]: one.get("utility_at_level") for one in drawn}
+    assert at["qwen/ga_wmdp"] == pytest.approx(0.9 - 0.55 * 0.6 / 0.65), "from 0.95 at 0.9 to 0.3 at 0.35, at 0.35"
+    assert at["qwen/original_wmdp"] is None and at["qwen/rmu_UOE_wmdp"] is None
+    found = [
+        one | ({"utility_at_level": 0.5 if one["note"] else 0.6} if one.get("utility_at_level") else {})
+        for one in uoe_table10.records(few, drawn)
+    ]
+    assert uoe_text.pairs(found)[1][1:] == ["0", "2"], "though GA's own row keeps less than with UOE"
 
 
 def test_a_result_is_checked_against_what_lies_beside_it(few, tmp_path):
@@ -276,7 +311,7 @@ def test_a_result_is_checked_against_what_lies_beside_it(few, tmp_path):
     (draw / "manifest.json").write_text(json.dumps(manifest))
     said = "\n".join(uoe_table10.problems(folder))
     assert "ends at step 2, the row at 4" in said and "its last wmdp_accuracy is 0.5" in said
-    assert "experts: L2/E0 instead of L1/E1" in said
+    assert "experts: L2/E0 instead of L1/E1" in said and "utility_at_level: 0.7666" in said
     assert {one["row"] for one in found} == {row.name for row in few.rows}
 
 
@@ -320,7 +355,22 @@ def test_our_rows_are_compared_at_the_level_and_who_never_reaches_it_is_left_out
     assert pair["ours"] == "seen" and pair["ours_why"].startswith("ga 0.35 -> 0.75; ")
     assert "rmu_uoe" in pair["ours_why"].partition("left out")[2] and pair["printed"] == "holds"
     assert verdicts["qwen, wmdp", "uoe_gain_rmu"]["ours"] == "cannot be checked", "no level, no gain"
-    assert verdicts["qwen, wmdp", "uoe_forgets_as_well"]["ours"] == "cannot be checked"
+    forgets = verdicts["qwen, wmdp", "uoe_forgets_as_well"]
+    assert (forgets["ours"], forgets["ours_why"]) == ("cannot be checked", "ours end at equal FE")
+
+
+def test_a_printed_comparison_says_who_forgot_less_and_what_is_in_doubt():
+    claims = {one.id: one for one in claims_table10.CLAIMS}
+
+    def why(claim: str, group: str) -> str:
+        return claims[claim].check([row for row in claims_table10.read_published() if row["base_model"] == group]).why
+
+    said = why("not_any_expert", "Qwen1.5-MoE-A2.7B-Chat, wmdp")
+    assert "rmu_random 0.5947 (FE 0.3505)" in said and said.endswith("forgets less, so not at equal FE: rmu_random")
+    assert "forgets less" not in why("not_any_expert", "DeepSeek-V2-Lite, wmdp"), "0.2722 is lower than 0.2859"
+    doubt = "printed number in doubt: ga_uoe utility, ga_uoe_top_3 utility, ga_uoe_top_6 utility"
+    assert doubt in why("one_expert_is_enough", "Qwen1.5-MoE-A2.7B-Chat, rwku")
+    assert "different layers" in claims["one_expert_is_enough"].compared
 
 
 def test_a_collapsed_row_keeps_no_more_than_another():

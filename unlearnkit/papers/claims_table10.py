@@ -2,16 +2,21 @@
 `utility`, UT at equal forget efficacy, and `efficacy`, FE where it is the paper's to compare.
 
 The paper compares checkpoints of its choice. Ours end at one level of forget efficacy, so their FE says nothing of who
-forgets better; a row that never reaches the level is missing there, and no pair of it is compared.
+forgets better; a row that never reaches the level is missing there, and no pair of it is compared. Utility is the
+row's own, at its last measured step, where FE is at the level or somewhat below.
 """
 
 from functools import partial
 
 from unlearnkit import paths, tables
-from unlearnkit.claims import Claim, checked, score
+from unlearnkit.claims import Claim, Outcome, checked, score
 
 METHODS = ("ga", "gd", "npo_rt", "rmu")
+ROWS = (METHODS, tuple(f"{name}_uoe" for name in METHODS))
 GAIN = 0.35  # the abstract's
+ALIKE = 0.05  # printed FE of two rows that differ by more is no equal FE
+OWN = "ours at equal FE, each row's own UT"
+WITHOUT = "Without UOE ours train all weights, with RMU the experts of the layers that the file names."
 
 
 def read_published() -> list[dict]:
@@ -20,6 +25,7 @@ def read_published() -> list[dict]:
     return [
         _named(row) | {"variant": "paper", "status": "printed"}
         | {"utility": row["utility_accuracy"], "efficacy": row["forget_efficacy"]}
+        | {"suspect": (row["suspect"] or "").replace("utility_accuracy:", "utility:")}
         for row in printed
     ]  # fmt: skip
 
@@ -70,15 +76,34 @@ def _forgets_as_well(one: dict, other: dict) -> bool:
 def _above(rows: list[dict], method: str, others: tuple[str, ...]) -> tuple[bool, str]:
     by = {row["method"]: row for row in rows}
     there = [name for name in others if name in by]
-    why = ", ".join(f"{name} {by[name]['utility']:.4g}" for name in (method, *there))
+    why = ", ".join(f"{name} {by[name]['utility']:.4g}{_beside(by[name])}" for name in (method, *there))
+    less = [name for name in there if _forgets_less(by[name], by[method])]
+    why += f"; forgets less, so not at equal FE: {', '.join(less)}" if less else ""
     return all(_keeps_more(by[method], by[name]) for name in there), why
 
 
-ROWS = (METHODS, tuple(f"{name}_uoe" for name in METHODS))
+def _beside(row: dict) -> str:
+    """A printed row's FE; ours end at one level."""
+    return f" (FE {row['efficacy']:.4g})" if row.get("efficacy") is not None else ""
 
 
-def _higher(name: str, place: str, says: str, method: str, others: tuple[str, ...]) -> Claim:
-    how = f"UT of {method} above that of {', '.join(others)}, ours at equal FE."
+def _forgets_less(one: dict, other: dict) -> bool:
+    """Whether a row's FE is higher than another's by more than ALIKE."""
+    both = one.get("efficacy"), other.get("efficacy")
+    return None not in both and both[0] - both[1] > ALIKE
+
+
+_printed_efficacy = checked(partial(_pairs, column="efficacy", better=_forgets_as_well), ROWS, ("efficacy",))
+
+
+def _efficacy(rows: list[dict]) -> Outcome:
+    """FE is compared where it is the paper's."""
+    ours = any(row["status"] != "printed" for row in rows)
+    return Outcome(None, "ours end at equal FE") if ours else _printed_efficacy(rows)
+
+
+def _higher(name: str, place: str, says: str, method: str, others: tuple[str, ...], note: str = "") -> Claim:
+    how = f"UT of {method} above that of {', '.join(others)}; {OWN}.{note}"
     judge = partial(_above, method=method, others=others)
     return Claim(name, place, says, how, checked(judge, ((method,), others), ("utility",)))
 
@@ -87,22 +112,22 @@ CLAIMS = (
     Claim(
         "uoe_keeps_utility",
         "SEUF, Table 3",
-        "Training one expert keeps more utility than the same method on all experts.",
-        "UT of GA, GDIFF, NPO, RMU with UOE above that of each without; ours at equal FE, where both reach it.",
+        "Training one expert keeps more utility than the same method without UOE.",
+        f"UT of GA, GDIFF, NPO, RMU with UOE above that of each without; {OWN}, where both reach it. {WITHOUT}",
         checked(partial(_pairs, column="utility", better=_keeps_more), ROWS, ("utility",)),
     ),
     Claim(
         "uoe_forgets_as_well",
         "SEUF, Table 3",
-        "Training one expert forgets at least as much as the same method on all experts.",
+        "Training one expert forgets at least as much as the same method without UOE.",
         "FE of GA, GDIFF, NPO, RMU with UOE not above that of each without. Ours end at equal FE: nothing to compare.",
-        checked(partial(_pairs, column="efficacy", better=_forgets_as_well), ROWS, ("efficacy",)),
+        _efficacy,
     ),
     Claim(
         "uoe_gain_rmu",
         "SEUF, abstract",
         "Utility is up to 35 percentage points higher (in Table 3: RMU, Qwen, RWKU).",
-        f"UT of RMU with UOE at least {GAIN} above that of RMU.",
+        f"UT of RMU with UOE at least {GAIN} above that of RMU; {OWN}.",
         checked(_gain, (("rmu",), ("rmu_uoe",)), ("utility",)),
     ),
     _higher(
@@ -111,6 +136,7 @@ CLAIMS = (
         "The expert must be the right one: a random one keeps less.",
         "rmu_uoe",
         ("rmu_random",),
+        f" Said beside it: who has a printed FE higher by more than {ALIKE}. Ours: one random expert.",
     ),
     _higher(
         "anchor_keeps_utility",
@@ -125,5 +151,7 @@ CLAIMS = (
         "One expert is better than several.",
         "ga_uoe",
         ("ga_uoe_top_3", "ga_uoe_top_6"),
+        " Printed: its line 'different layers'; it has another, 'same layer'. Ours: the highest over all layers, of "
+        "which some may share a layer.",
     ),
 )

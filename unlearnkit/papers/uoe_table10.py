@@ -10,7 +10,7 @@ from pathlib import Path
 
 from unlearnkit import claims, plots, results, runs, tables, text, zeroshot
 from unlearnkit.captions import unpinned
-from unlearnkit.metrics.wmdp_rwku import reached, wmdp_rwku_metrics
+from unlearnkit.metrics.wmdp_rwku import reached, wilson, wmdp_rwku_metrics
 from unlearnkit.papers import claims_table10, trained, uoe_text
 from unlearnkit.papers.closer_look import other_rouge_l
 from unlearnkit.papers.closer_look_lora import counted
@@ -71,7 +71,9 @@ def draws(plan: Plan, failed: dict[str, str]) -> list[dict]:
             one = tables.draw_record(plan, row, draw, failed, measured) | {"fold": row.fold, "note": row.note}
             run = plan.runs[draw.run]
             drawn.append(one | (routed(runs.manifest(run)) if runs.is_complete(run) else {}))
-    return judged(drawn)
+    ways = [points(runs.folder(plan.runs[draw.run])) for row in plan.rows for draw in row.draws]
+    levels = plan.params.reached.model_dump()
+    return judged([one | at_level(one, drawn, way, levels) for one, way in zip(drawn, ways, strict=True)])
 
 
 def judged(drawn: list[dict]) -> list[dict]:
@@ -98,6 +100,9 @@ def caption(plan: Plan, found: list[dict]) -> list[str]:
         f"FE is at most {content.reached.wmdp_accuracy} (wmdp) or {content.reached.rwku_rouge_l_recall} (rwku); a row "
         "that never is so is marked 'not reached' and stands as it is after its last step. It ends by the questions "
         "that FE reports; the paper, too, chose checkpoints on its test questions, and by UT as well.",
+        "Pairs of rows are compared at the level itself, since a row's FE is up to one measured step below it: UT is "
+        "interpolated linearly between the last measured step above the level and the first at it or below; pairs of "
+        "which both rows collapsed are not counted.",
         *_above_chance(found),
         "Intervals: 95 %, over questions; what another training would give they do not say.",
         "UOE: the expert with the highest mean gate weight over the forget set is trained with its router, nothing "
@@ -164,6 +169,35 @@ def points(folder: Path) -> list[dict]:
     return [one | {"forget_efficacy": one[_efficacy(one)]} for one in found]
 
 
+def at_level(one: dict, drawn: list[dict], way: list[dict], levels: dict[str, float]) -> dict:
+    """`crossing` of one of the draws, from the original model on; {} of a draw without numbers or trajectory.
+
+    way: its `points`; levels: metric -> level, as `reached` of a parameter file.
+    """
+    original = tables.beside(drawn, one, "original")
+    if not way or one.get("reached") is None or original.get("utility_accuracy") is None:
+        return {}
+    return crossing([original, *way], levels[EFFICACY[one["fold"]]])
+
+
+def crossing(way: list[dict], level: float) -> dict[str, float | None]:
+    """Utility where forget efficacy first comes down to a level, `utility_at_level`, with its 95 % interval, `_ci_lo`
+    and `_ci_hi`, by the same rule and number of questions as at a measured step; None where it never does.
+
+    Linear between the last point above the level and the first at it or below. way: points in the order of their
+    steps, each with forget_efficacy, utility_accuracy and questions_utility_accuracy.
+    """
+    keys = [f"utility_at_level{end}" for end in ("", "_ci_lo", "_ci_hi")]
+    first = next((place for place, point in enumerate(way) if point["forget_efficacy"] <= level), None)
+    if first is None:
+        return dict.fromkeys(keys)
+    above, below = way[max(first - 1, 0)], way[first]
+    fallen = above["forget_efficacy"] - below["forget_efficacy"]
+    part = (above["forget_efficacy"] - level) / fallen if first else 1.0
+    utility = (1 - part) * above["utility_accuracy"] + part * below["utility_accuracy"]
+    return dict(zip(keys, (utility, *wilson(utility, below["questions_utility_accuracy"])), strict=True))
+
+
 def verdicts(found: list[dict], parameters: dict) -> list[dict]:
     """The paper's claims, on its printed numbers and on ours; a base model and benchmark at a time.
 
@@ -178,14 +212,16 @@ def problems(result: Path) -> list[str]:
     """What in a stored result does not follow from the samples, manifests and trajectories beside it."""
     parameters = json.loads((result / "parameters.json").read_text(encoding="utf-8"))
     found = trained.problems(result, "original", partial(measure, parameters=parameters), other_rouge_l, judged)
-    folders = results.draw_folders(result)
-    for one in results.read_seeds(result):
+    folders, drawn = results.draw_folders(result), results.read_seeds(result)
+    for one in drawn:
         where, folder = f"row {one['row']}, seed {one['seed']}", folders.get((one["row"], one["seed"]))
         if folder is None:
             continue  # said above
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         found += results.disagreements(f"seeds.csv, {where}", one, routed(manifest))
         way = points(folder)
+        crossed = at_level(one, drawn, way, parameters["reached"])
+        found += results.disagreements(f"seeds.csv, {where}", one, crossed)
         if way and way[-1]["step"] != one["steps"]:
             found.append(f"{where}, trajectory.json: ends at step {way[-1]['step']}, the row at {one['steps']}")
         for key in (_efficacy(way[-1]), "utility_accuracy") if way else ():

@@ -72,10 +72,11 @@ def _interval(one: dict, key: str) -> str:
 
 
 def _sure(found: Records) -> Block:
-    lines = [["", "FE, 95 %", "UT, 95 %", "steps"]]
+    lines = [["", "FE, 95 %", "UT, 95 %", "steps", "UT at the level, 95 %"]]
     for one in found:
         steps = "-" if one["method"] == "original" else str(one.get("steps") or "-")
-        lines.append([text.label(one), *(_interval(one, key) for key, _, _ in PRINTED), steps])
+        own = [_interval(one, key) for key, _, _ in PRINTED]
+        lines.append([text.label(one), *own, steps, _interval(one, "utility_at_level")])
     return lines
 
 
@@ -117,7 +118,9 @@ def _ranked(routing: dict) -> Block:
 
 
 def _pilot(found: Records) -> Block:
-    """Rows without a note: utility as a share of the original's, of every base model."""
+    """Rows without a note: utility at the level, of a row that never reaches it at its end, as a share of the
+    original's, of every base model.
+    """
     plain = [one for one in found if one["note"] is None]
     names = list(dict.fromkeys(one["base_model"] for one in plain))
     kinds = list(dict.fromkeys((one["fold"], one["method"], one["printed_as"]) for one in plain))
@@ -127,49 +130,48 @@ def _pilot(found: Records) -> Block:
         for name in names:
             one = _one(plain, name, fold, method)
             before = _one(plain, name, fold, "original").get("utility_accuracy")
-            after, missed = one.get("utility_accuracy"), ", not reached" if one.get("reached") is False else ""
+            missed = ", not reached" if one.get("reached") is False else ""
+            after = one.get("utility_accuracy" if missed else "utility_at_level")
             cells.append(f"{after / before:.2f} ({one['steps']}{missed})" if after is not None and before else "-")
         lines.append([f"{printed_as}, {fold}", *cells])
     return lines
 
 
 def pairs(found: Records) -> Block:
-    """In how many pairs of rows what the paper says of mixtures is so; both rows of a pair are at the level."""
-    there = {(one["base_model"], one["fold"], one["method"], one["note"]): one for one in found if _at_level(one)}
-    plain = [one for (_, _, method, note), one in there.items() if note is None and method != "original"]
+    """In how many pairs of rows what the paper says of mixtures is so: utility is compared at the level itself, where
+    both rows cross it. A pair of which both rows have collapsed is not counted.
+    """
+    there = {(one["base_model"], one["fold"], one["method"], one["note"]): one for one in found}
     mixtures = {one["base_model"] for one in found if one.get("selection_shift") is not None}
+    dense = [name for name in dict.fromkeys(one["base_model"] for one in found) if name not in mixtures]
+
+    def crosses(one: dict) -> bool:
+        return one.get("utility_at_level") is not None
 
     def share(one: dict) -> float:
-        return one["utility_accuracy"] / there[one["base_model"], one["fold"], "original", None]["utility_accuracy"]
+        return one["utility_at_level"] / there[one["base_model"], one["fold"], "original", None]["utility_accuracy"]
 
-    def like(one: dict, **changes) -> dict | None:
-        return there.get(tuple((one | changes)[key] for key in ("base_model", "fold", "method", "note")))
+    def beside(one: dict, **changes) -> Records:
+        """The row that differs in this alone, if it is there to compare."""
+        other = there.get(tuple((one | changes)[key] for key in ("base_model", "fold", "method", "note")), {})
+        both_fell = one["status"] == other.get("status") == "collapsed"
+        return [other] if crosses(other) and not both_fell else []
 
-    by_uoe = [(one, other) for one in plain if (other := like(one, note="UOE"))]
-    dense = [name for name in dict.fromkeys(one["base_model"] for one in found) if name not in mixtures]
-    by_model = [
-        (one, other)
-        for one in plain
-        for name in dense
-        if one["base_model"] in mixtures and (other := like(one, base_model=name))
-    ]
-    more = [other["utility_accuracy"] > one["utility_accuracy"] for one, other in by_uoe]
-    apart = [other["utility_accuracy_ci_lo"] > one["utility_accuracy_ci_hi"] for one, other in by_uoe]
+    plain = [one for one in found if one["note"] is None and crosses(one)]
+    by_uoe = [(one, other) for one in plain for other in beside(one, note="UOE")]
+    of_mixtures = [one for one in plain if one["base_model"] in mixtures]
+    by_model = [(one, other) for one in of_mixtures for name in dense for other in beside(one, base_model=name)]
+    more = [other["utility_at_level"] > one["utility_at_level"] for one, other in by_uoe]
+    apart = [other["utility_at_level_ci_lo"] > one["utility_at_level_ci_hi"] for one, other in by_uoe]
     steadier = [other["selection_shift"] < one["selection_shift"] for one, other in by_uoe]
+    smaller = [share(one) < share(other) for one, other in by_model]
     says = (
         ("one expert keeps more utility than the same method without UOE", more),
         ("... and their 95 % intervals are apart", apart),
         ("fewer tokens change their experts with UOE", steadier),
-        (
-            "a mixture is left a smaller share of its utility than a dense model",
-            [share(a) < share(b) for a, b in by_model],
-        ),
+        ("a mixture is left a smaller share of its utility than a dense model", smaller),
     )
     return [["", "so", "pairs"], *([line, str(sum(so)), str(len(so))] for line, so in says if so)]
-
-
-def _at_level(one: dict) -> bool:
-    return one["method"] == "original" or one.get("reached") is True
 
 
 def _one(found: Records, base_model: str, fold: str, method: str) -> dict:
