@@ -99,7 +99,10 @@ def _row(plan: Plan, models: Models, row: AssistedRow, forget_split: str) -> Row
 
 
 def _augmentation(plan: Plan, row: AssistedRow, forget_split: str) -> dict:
-    """What ULD's assistant learns besides the forget and retain set, for a row's spec. KitError: a file has not enough of it."""
+    """What ULD's assistant learns besides the forget and retain set, for a row's spec.
+
+    KitError: a file of the user's does not have enough of it for the forget set.
+    """
     content, names = plan.params.assistant, tofu.splits(forget_split)
     if not row.augmented:
         return {"augmentation": {"forget": names.forget, "paraphrases": 0, "wrong_answers": 0}}
