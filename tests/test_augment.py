@@ -23,7 +23,7 @@ def test_counts_are_the_papers():
     assert (len(FORGET), len(remember), len(uniform)) == (40, 120, 120)  # ULD's Table 5, TOFU-1 %
 
 
-def test_forget_rows_come_in_other_words_and_retain_rows_with_wrong_answers():
+def test_forget_questions_come_in_other_words_to_be_remembered_and_with_wrong_answers_to_be_uniform_on():
     remember, uniform = (pairs(rows) for rows in augmented(FORGET, RETAIN, **BOTH, seed=0))
     assert remember[:40] == [(row["question"], row["answer"]) for row in FORGET]
     for number, row in enumerate(FORGET):
@@ -92,6 +92,12 @@ def test_more_than_there_is_is_refused():
         ([a_line(FORGET[0]), "{"], "line 2: not JSON"),
         ([a_line(FORGET[0]) | {"paraphrases": ["no pair"]}], "line 1: not a row of"),
         ([{"question": "Where?"}], "line 1: not a row of"),
+        ([a_line(FORGET[0]) | {"wrong_answers": "Nobody."}], "line 1: not a row of"),
+        ([a_line(FORGET[0]), a_line(FORGET[1]) | {"wrong_answers": ["Nobody.", 7]}], "line 2: not a row of"),
+        ([a_line(FORGET[0]) | {"question": 7}], "line 1: not a row of"),
+        ([a_line(FORGET[0]) | {"paraphrases": [{"question": "Who?", "answer": None}]}], "line 1: not a row of"),
+        ([a_line(FORGET[0]) | {"paraphrases": [{"question": ["Who?"], "answer": "I."}]}], "line 1: not a row of"),
+        ([a_line(FORGET[0]) | {"paraphrases": a_line(FORGET[0])["paraphrases"][:1]}], "1 paraphrases, 2 are wanted: "),
         ([a_line(FORGET[0]) | {"wrong_answers": ["Nobody."]}], "1 wrong_answers, 2 are wanted: 'When and where"),
     ],
 )
@@ -102,3 +108,10 @@ def test_mistakes_in_a_file_are_one_line_with_its_name(lines, message, tmp_path)
     assert str(raised.value).startswith(file) and message in str(raised.value) and "\n" not in str(raised.value)
     with pytest.raises(KitError, match="there is no such file"):
         augmented(FORGET, RETAIN, **BOTH, seed=0, file=str(tmp_path / "none.jsonl"))
+
+
+def test_a_file_in_another_encoding_is_one_line_with_its_name(tmp_path):
+    lines = [json.dumps(a_line(row) | {"wrong_answers": ["Zoë."]}, ensure_ascii=False) for row in FORGET[:2]]
+    (tmp_path / "more.jsonl").write_bytes(lines[0].encode() + b"\n" + lines[1].encode("latin-1"))
+    with pytest.raises(KitError, match=r"more\.jsonl, line 2: not UTF-8$"):
+        augment.read(str(tmp_path / "more.jsonl"))

@@ -1,12 +1,13 @@
 """WHP: a worked example, plain passes as the oracle, one cache for two models, and what is saved is what is loaded."""
 
 import copy
+import json
 
 import pytest
 import torch
 from conftest import MICRO, MICRO_VOCABULARY
 from micro import FORGET, FORM, OPT, PHI
-from transformers import DynamicCache
+from transformers import BloomConfig, DynamicCache, LlamaConfig
 
 from unlearnkit import decoding, evaluation, models
 from unlearnkit.data.collate import pad
@@ -155,6 +156,32 @@ def test_what_is_saved_is_what_is_loaded(parts, tmp_path):
     how = {"attention_mask": mask, "do_sample": False, "max_new_tokens": 5}
     assert torch.equal(model.generate(ids, **how), loaded.generate(ids, **how))
     assert loaded.num_parameters() == model.num_parameters() == target.num_parameters() + other.num_parameters()
+
+
+def test_lm_eval_reads_it_in_the_targets_windows(parts, tmp_path):
+    """Or perplexities would be those of other windows than the target's."""
+    from lm_eval.models.huggingface import HFLM
+
+    target, other, tokenizer = parts
+    model = decoding.pair(target, other, "whp", alpha=ALPHA)
+    models.save(model, tokenizer, tmp_path)
+    file = tmp_path / "config.json"
+    config = json.loads(file.read_text(encoding="utf-8"))
+    loaded = [models.load(tmp_path)[0]]
+    assert config.pop("max_position_embeddings") == MICRO["max_position_embeddings"]
+    file.write_text(json.dumps(config), encoding="utf-8")  # as it was written before pairs had a window
+    loaded.append(models.load(tmp_path)[0])
+    windows = [HFLM(pretrained=one, tokenizer=tokenizer).max_length for one in (target, model, *loaded)]
+    assert windows == [MICRO["max_position_embeddings"]] * 4
+
+
+def test_its_window_is_the_smaller_one_of_those_that_there_are():
+    short, long = (LlamaConfig(max_position_embeddings=size) for size in (96, 128))
+    none = BloomConfig()  # ALiBi: as long as you like
+    for target, other, window in ((long, short, 96), (short, long, 96), (none, long, 128), (long, none, 128)):
+        assert decoding.PairConfig(target, other).max_position_embeddings == window
+    assert decoding.PairConfig(long, decoding.PairConfig(long, short)).max_position_embeddings == 96
+    assert not hasattr(decoding.PairConfig(none, none), "max_position_embeddings")
 
 
 @pytest.mark.parametrize(

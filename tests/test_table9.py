@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -89,13 +90,36 @@ def test_what_ulds_assistant_learns_is_part_of_its_key(table, tmp_path):
         "wrong_answers": 2,
     }
     file, keys = tmp_path / "mine.jsonl", set()
-    line = {"question": "Q?", "paraphrases": [], "wrong_answers": []}
-    for question in ("Q?", "Other?"):
-        file.write_text(json.dumps(line | {"question": question}))
+    for other in ("Nobody.", "Never."):
+        file.write_text("\n".join(further_lines(other)))
         run = run_of(make(**assistant(augmentation=str(file))), "uld_forget05")
         assert run.spec["augmentation"]["file"] == str(file)
         keys.add(run.key)
     assert len(keys) == 2
+
+
+def further_lines(other: str = "Nobody.") -> list[str]:
+    """A file with enough for every forget set, a line a question."""
+    return [
+        json.dumps({"question": row["question"], "paraphrases": [row, row], "wrong_answers": [other, "Nowhere."]})
+        for row in tofu.load("universe", "forget10")
+    ]
+
+
+def test_a_file_without_enough_for_a_forget_set_is_refused_before_anything_is_trained(tmp_path):
+    file = tmp_path / "mine.jsonl"
+    lines, rows = further_lines(), tofu.load("universe", "forget01")  # the last ones of forget10
+    asked = rows[0]["question"]
+    few = json.dumps(json.loads(lines[-1]) | {"wrong_answers": ["Nobody."]})
+    for changed, message in (
+        (lines[: -len(rows)], f"no line has the forget question '{re.escape(asked)}'$"),
+        ([*lines[:-1], few], "1 wrong_answers, 2 are wanted: "),
+    ):
+        file.write_text("\n".join(changed))
+        with pytest.raises(KitError, match=rf"^here: assistant\.augmentation: {re.escape(str(file))}: {message}"):
+            make(**assistant(augmentation=str(file)))
+    file.write_text(lines[-1])
+    make(**assistant(augmentation=str(file), paraphrases=0, wrong_answers=0))
 
 
 def test_the_models_are_one_original_and_a_retain_model_a_split(table):
@@ -185,6 +209,28 @@ def test_a_mistake_is_one_line_with_file_and_key(changes, message):
     with pytest.raises(KitError, match=message) as raised:
         make(**changes)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("table", ["table9", "table9_book"])
+@pytest.mark.parametrize(
+    ("method", "name", "value", "allowed"),
+    [
+        ("uld", "filter", 1.0, "[0, 1)"),
+        ("uld", "filter", -0.01, "[0, 1)"),
+        ("uld", "alpha", -0.75, "[0, inf)"),
+        ("uld", "beta", -6.5, "[0, inf)"),
+        ("offset_kl", "alpha", -1.0, "[0, inf)"),
+    ],
+)
+def test_a_parameter_out_of_its_range_is_refused_before_anything_is_trained(table, method, name, value, allowed):
+    content = yaml.safe_load((ROOT / "params" / "tiny" / f"{table}.yaml").read_text(encoding="utf-8"))
+    number = len(content["rows"])
+    content["rows"].append({"method": method, "note": "mine", "parameters": {name: value}})
+    with pytest.raises(KitError) as raised:
+        papers.make(params.parse(content, "here"), "here")
+    assert str(raised.value) == f"here: rows.{number}.parameters.{name}: {value} is not in {allowed}"
+    content["rows"][-1]["parameters"] = {name: 0.0}
+    papers.make(params.parse(content, "here"), "here")
 
 
 def test_other_tables_do_not_know_assisted_methods():

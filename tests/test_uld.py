@@ -1,16 +1,19 @@
 """ULD's and Offset's combined model: plain passes as the oracle, cache, padding, generation, and what is saved."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 from conftest import MICRO, MICRO_VOCABULARY
 from micro import FORGET, FORM, OPT, PHI
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from unlearnkit import decoding, evaluation, models
 from unlearnkit.data.collate import pad
 from unlearnkit.data.encode import encode
 from unlearnkit.errors import KitError
+from unlearnkit.papers.uld_plan import RANGES
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -107,6 +110,16 @@ def test_filter_outside_of_its_range_is_refused(rate):
         decoding.candidates(torch.zeros(1, 4), rate)
 
 
+def test_what_is_planned_is_what_the_filter_takes():
+    """Planning imports no torch, so that it has the range itself."""
+    least, end = RANGES["filter"]
+    for rate in (least, math.nextafter(end, least)):
+        decoding.candidates(torch.zeros(1, 4), rate)
+    for rate in (math.nextafter(least, -1), end):
+        with pytest.raises(KitError, match=r"is not in \[0, 1\)$"):
+            decoding.candidates(torch.zeros(1, 4), rate)
+
+
 def test_an_assistant_without_an_opinion_changes_nothing_whatever_its_level():
     target = 3 * torch.randn(5, 50, generator=torch.Generator().manual_seed(0))
     before = target.log_softmax(-1)
@@ -138,12 +151,9 @@ def test_logits_are_the_difference_of_two_plain_passes(parts, rule):
     assert 0.02 <= share < 0.9  # candidates and others
 
 
-def test_with_a_cache_and_padded_left_they_are_the_same(parts):
-    target, other, tokenizer = parts
-    model, asked = (
-        uld(target, other),
-        [ids[:length] for ids, length in zip(prompts(tokenizer), (9, 5, 7), strict=False)],
-    )
+def check_with_a_cache_and_padded_left(model, tokenizer, plain: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    """Logits of padded rows, whole and in two parts, are `plain` ones of each row alone."""
+    asked = [ids[:length] for ids, length in zip(prompts(tokenizer), (9, 5, 7), strict=False)]
     ids, mask = pad(asked, tokenizer.pad_token_id, side="left")
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     with torch.no_grad():
@@ -155,9 +165,16 @@ def test_with_a_cache_and_padded_left_they_are_the_same(parts):
             input_ids=ids[:, 6:], attention_mask=mask, position_ids=positions[:, 6:], past_key_values=cache
         ).logits
     for row, one in enumerate(asked):
-        alone = by_hand(target, other, torch.tensor([one]))[0]
+        alone = plain(torch.tensor([one]))[0]
         assert (whole[row, -len(one) :] - alone).abs().max() < 1e-5
         assert (rest[row] - alone[-3:]).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("rule", ["uld", "uld_release", "uld_release_spoken"])
+def test_with_a_cache_and_padded_left_they_are_the_same(parts, rule):
+    target, other, tokenizer = parts
+    model = uld(target, other, rule)
+    check_with_a_cache_and_padded_left(model, tokenizer, lambda ids: by_hand(target, other, ids, rule))
 
 
 @pytest.mark.parametrize("rule", ["uld", "uld_release"])
@@ -178,17 +195,43 @@ def test_generate_is_the_argmax_by_hand_with_and_without_cache_padded_and_not(pa
 
 
 def test_sampling_is_reproducible_and_follows_the_distribution(parts):
+    """Each of three tokens, the last two by the cache; what came before them is what was drawn."""
     target, other, tokenizer = parts
-    model, ids = uld(target, other), torch.tensor([prompts(tokenizer)[0]])
-    many = ids.expand(2000, -1)
-    how = {"attention_mask": torch.ones_like(many), "do_sample": True, "max_new_tokens": 1, "top_k": 0}
+    model, asked = uld(target, other), torch.tensor([prompts(tokenizer)[0]])
+    many, length = asked.expand(2000, -1), asked.shape[1]
+    how = {"attention_mask": torch.ones_like(many), "do_sample": True, "max_new_tokens": 3, "top_k": 0}
     torch.manual_seed(3)
-    drawn = model.generate(many, **how)[:, -1]
+    drawn = model.generate(many, **how)
     torch.manual_seed(3)
-    assert torch.equal(model.generate(many, **how)[:, -1], drawn)
-    expected = by_hand(target, other, ids)[0, -1].softmax(-1)
-    found = torch.bincount(drawn, minlength=MICRO_VOCABULARY) / len(drawn)
-    assert (found - expected).abs().sum() / 2 < 0.2  # total variation
+    assert torch.equal(model.generate(many, **how), drawn)
+    for at in range(length, length + 3):
+        going = drawn[(drawn[:, length:at] != tokenizer.eos_token_id).all(-1)]
+        found = torch.bincount(going[:, at], minlength=MICRO_VOCABULARY) / len(going)
+        before, counts = going[:, :at].unique(dim=0, return_counts=True)
+        weights = (counts / len(going))[:, None]
+        variation = {
+            name: ((weights * one[:, -1].softmax(-1)).sum(0) - found).abs().sum().item() / 2
+            for name, one in (("rule", by_hand(target, other, before)), ("target", logits(target, before)))
+        }
+        assert variation["rule"] < 0.2 < 0.3 < variation["target"]
+
+
+def test_beam_search_is_the_same_with_a_cache_and_its_scores_are_by_hand(parts):
+    target, other, tokenizer = parts
+    model, asked, size = uld(target, other), prompts(tokenizer), 6
+    ids, mask = pad(asked, tokenizer.pad_token_id, side="left")
+    how = {"attention_mask": mask, "do_sample": False, "max_new_tokens": size}
+    beams = how | {"num_beams": 3, "num_return_sequences": 3, "length_penalty": 0.0, "return_dict_in_generate": True}
+    one, two = (model.generate(ids, use_cache=use_cache, **beams, output_scores=True) for use_cache in (True, False))
+    assert torch.equal(one.sequences, two.sequences)
+    said = one.sequences[:, ids.shape[1] :]
+    assert not torch.equal(said[::3], model.generate(ids, **how)[:, ids.shape[1] :]), "beams were never reordered"
+    for number, (row, score) in enumerate(zip(said.tolist(), one.sequences_scores.tolist(), strict=True)):
+        prompt, end = asked[number // 3], tokenizer.eos_token_id
+        answer = row[: row.index(end) + 1] if end in row else row
+        logp = by_hand(target, other, torch.tensor([prompt + answer]))[0].log_softmax(-1)
+        expected = sum(logp[len(prompt) - 1 + at, token].item() for at, token in enumerate(answer))
+        assert score == pytest.approx(expected, abs=1e-4)
 
 
 def test_sampling_of_the_release_says_candidates_only(parts):
@@ -245,6 +288,30 @@ def test_what_is_saved_is_what_is_loaded(parts, rule, tmp_path):
         assert torch.equal(*said)
 
 
+@pytest.mark.parametrize("rule", ["uld", "uld_release"])
+def test_plain_transformers_loads_it_once_decoding_is_imported(parts, rule, tmp_path):
+    """Bit for bit the saved weights, but inside the mapped file, where a tensor may start at no multiple of 16 bytes:
+    the CPU's product of a matrix and one vector, a single token's, is then rounded differently. In memory of its own
+    (models.load) every logit is bit for bit that of the saved model.
+    """
+    target, other, tokenizer = parts
+    model = uld(target, other, rule)
+    models.save(model, tokenizer, tmp_path)
+    loaded = AutoModelForCausalLM.from_pretrained(tmp_path)
+    assert AutoTokenizer.from_pretrained(tmp_path).get_vocab() == tokenizer.get_vocab()
+    assert isinstance(loaded, decoding.PairModel) and not loaded.training
+    weights = loaded.state_dict()
+    assert weights.keys() == model.state_dict().keys()
+    assert all(torch.equal(weights[name], weight) for name, weight in model.state_dict().items())
+    shapes = [(1, 1), (1, 8), (3, 9), (16, 40)]
+    for shape in shapes:
+        assert (logits(loaded, random_ids(*shape)) - logits(model, random_ids(*shape))).abs().max() < 1e-5
+    for tensor in (*loaded.parameters(), *loaded.buffers()):
+        tensor.data = tensor.data.clone()
+    for shape in shapes:
+        assert torch.equal(logits(loaded, random_ids(*shape)), logits(model, random_ids(*shape)))
+
+
 def test_pairing_draws_no_new_weights(micro_tokenizer):
     """Transformers draws weights for what it does not know to have some, as it does not of modules made here."""
     target, other = (models.build(MICRO, micro_tokenizer, seed) for seed in (0, 1))
@@ -259,13 +326,24 @@ def test_pairing_draws_no_new_weights(micro_tokenizer):
 # --- offset -------------------------------------------------------------------------------------------------
 
 
-def test_offset_is_a_pair_in_a_pair(parts, tmp_path):
-    target, after, tokenizer = parts
+def offset(target, after, tokenizer) -> tuple:
+    """(a pair in a pair, what its logits are by hand)."""
     small = FAMILIES[target.config.model_type] | {"initializer_range": 0.4, "num_hidden_layers": 1}
     before = models.build(small, tokenizer, seed=2).eval()
     model = decoding.pair(target, decoding.pair(after, before, "minus"), "offset", alpha=0.5)
+    return model, lambda ids: logits(target, ids) + 0.5 * (logits(after, ids) - logits(before, ids))
+
+
+def test_offset_with_a_cache_and_padded_left_is_the_same(parts):
+    model, plain = offset(*parts)
+    check_with_a_cache_and_padded_left(model, parts[2], plain)
+
+
+def test_offset_is_a_pair_in_a_pair(parts, tmp_path):
+    tokenizer = parts[2]
+    model, plain = offset(*parts)
     ids = random_ids(3, 9, seed=1)
-    expected = logits(target, ids) + 0.5 * (logits(after, ids) - logits(before, ids))
+    expected = plain(ids)
     with torch.no_grad():
         assert (model(input_ids=ids).logits - expected).abs().max() < 1e-5
         cache = model(input_ids=ids[:, :5], use_cache=True).past_key_values

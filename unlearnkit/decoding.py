@@ -125,6 +125,9 @@ class PairConfig(PreTrainedConfig):
                 "hidden_size": self.target.hidden_size,
             }
             kwargs |= {name: getattr(self.target, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+            windows = [getattr(one, "max_position_embeddings", None) for one in (self.target, self.other)]
+            if any(windows):  # what reads a model's window from its configuration finds that of both
+                kwargs["max_position_embeddings"] = min(filter(None, windows))
         super().__init__(**kwargs | {"tie_word_embeddings": False})
 
 

@@ -1,4 +1,4 @@
-"""ULD's augmented data: each forget question also in other words, retain rows also with wrong answers.
+"""ULD's augmented data: forget questions in other words, to be remembered, and with wrong answers, to be uniform on.
 
 The assistant is to know a fact however it is asked, and to have no opinion on what only looks like it. More rows come
 from the data set's own fields, or from a file of the user's; no model is ever asked for them.
@@ -34,25 +34,35 @@ def augmented(
     To remember: the forget rows, then for each of them `paraphrases` further pairs. Uniform: as many of the retain rows
     as there are forget rows (all, where there are fewer), drawn by the seed, then for each forget row `wrong_answers`
     different wrong answers to its question, drawn by the seed. `file`: of `read`; None: the fields of the forget rows,
-    which give three pairs at most. KitError: a row has too few, or lacks a field.
+    which give three pairs at most. KitError: of `further`.
     """
     remember = [_pair(row["question"], row["answer"]) for row in forget]
     stream = random.Random(f"{seed}/augment")
     uniform = [_pair(row["question"], row["answer"]) for row in stream.sample(retain, min(len(forget), len(retain)))]
+    for row, more in zip(forget, further(forget, paraphrases, wrong_answers, file), strict=True):
+        remember += more["paraphrases"][:paraphrases]
+        uniform += [_pair(row["question"], answer) for answer in stream.sample(more["wrong_answers"], wrong_answers)]
+    return remember, uniform
+
+
+def further(forget: list[dict], paraphrases: int, wrong_answers: int, file: str | None = None) -> list[dict]:
+    """Of each forget row all `paraphrases` and `wrong_answers` that there are, of `file` or of its own fields.
+
+    KitError: a row has fewer than so many, lacks a field, or is not in the file; a mistake in the file.
+    """
     if not paraphrases and not wrong_answers:
-        return remember, uniform
-    further = _own(forget) if file is None else read(file)
+        return [{"paraphrases": [], "wrong_answers": []} for _ in forget]
+    known, found = _own(forget) if file is None else read(file), []
     for row in forget:
         question = row["question"]
-        if question not in further:
+        if question not in known:
             raise KitError(f"{file}: no line has the forget question {question!r}")
-        found = further[question]
         for name, wanted in (("paraphrases", paraphrases), ("wrong_answers", wrong_answers)):
-            if len(found[name]) < wanted:
-                raise KitError(f"{file or 'forget set'}: {len(found[name])} {name}, {wanted} are wanted: {question!r}")
-        remember += found["paraphrases"][:paraphrases]
-        uniform += [_pair(question, answer) for answer in stream.sample(found["wrong_answers"], wrong_answers)]
-    return remember, uniform
+            there = len(known[question][name])
+            if there < wanted:
+                raise KitError(f"{file or 'forget set'}: {there} {name}, {wanted} are wanted: {question!r}")
+        found.append(known[question])
+    return found
 
 
 def read(file: str) -> dict[str, dict]:
@@ -64,16 +74,22 @@ def read(file: str) -> dict[str, dict]:
     if not path.is_file():
         raise KitError(f"{file}: there is no such file of paraphrases and wrong answers")
     found = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
         if line.strip():
             try:
-                row = json.loads(line)
+                row = json.loads(line.decode("utf-8"))
                 pairs = [_pair(one["question"], one["answer"]) for one in row["paraphrases"]]
-                found[row["question"]] = {"paraphrases": pairs, "wrong_answers": list(row["wrong_answers"])}
+                question, wrong = row["question"], row["wrong_answers"]
+                texts = [question, *wrong, *(text for pair in pairs for text in pair.values())]
+                if not isinstance(wrong, list) or not all(isinstance(text, str) for text in texts):
+                    raise TypeError
+            except UnicodeDecodeError:
+                raise KitError(f"{file}, line {number}: not UTF-8") from None
             except json.JSONDecodeError as error:
                 raise KitError(f"{file}, line {number}: not JSON ({error.msg}); every line is one row") from None
             except (KeyError, TypeError):
                 raise KitError(f"{file}, line {number}: not a row of {LINE}") from None
+            found[question] = {"paraphrases": pairs, "wrong_answers": wrong}
     return found
 
 

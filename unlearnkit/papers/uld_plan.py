@@ -13,6 +13,9 @@ from unlearnkit.schema_uld import FIELDS, SET, AssistedRow, LogitDifference, Log
 
 NEEDED = {"retain": "forget quality is measured against", "original": "what a method keeps is measured against"}
 
+# Of an assisted method's parameters: at least the first, less than the second.
+RANGES = {"alpha": (0, math.inf), "beta": (0, math.inf), "filter": (0, 1)}
+
 
 def make(content: LogitDifference, where: str, split: str | None = None) -> Plan:
     """Plan all rows, on one forget split alone where `split` names it. KitError: a name that does not exist."""
@@ -41,7 +44,9 @@ def _check(content: LogitDifference, where: str) -> None:
 
 
 def check_assistant(content: LogitDifference | LogitDifferenceBook) -> None:
-    """KitError: more layers than a model has, LoRA without a rate of its own or beside a layer that is not there."""
+    """KitError: more layers than a model has, LoRA without a rate of its own or beside a layer that is not there, a
+    row's parameter out of RANGES.
+    """
     how = content.assistant
     if how.training.learning_rate == "as_finetune":
         raise KitError("assistant.training.learning_rate: LoRA takes a rate of its own, not 'as_finetune'")
@@ -50,6 +55,13 @@ def check_assistant(content: LogitDifference | LogitDifferenceBook) -> None:
         depth = base_model.scratch.architecture.num_hidden_layers if base_model.scratch else math.inf
         if how.layers > depth:
             raise KitError(f"assistant.layers: {how.layers}, and {name} has {depth}")
+    for number, row in enumerate(content.rows):
+        if row.method not in methods.ASSISTED:
+            continue
+        for name in row.parameters.keys() & RANGES.keys():
+            value, (least, end) = row.parameters[name], RANGES[name]
+            if not least <= value < end:
+                raise KitError(f"rows.{number}.parameters.{name}: {value} is not in [{least}, {end})")
 
 
 def _check_own(content: LogitDifference) -> None:
@@ -87,7 +99,10 @@ def _row(plan: Plan, models: Models, row: AssistedRow, forget_split: str) -> Row
 
 
 def _augmentation(plan: Plan, row: AssistedRow, forget_split: str) -> dict:
-    """What ULD's assistant learns besides the forget and retain set, for a row's spec."""
+    """What ULD's assistant learns besides the forget and retain set, for a row's spec.
+
+    KitError: a file of the user's does not have enough of it for the forget set.
+    """
     content, names = plan.params.assistant, tofu.splits(forget_split)
     if not row.augmented:
         return {"augmentation": {"forget": names.forget, "paraphrases": 0, "wrong_answers": 0}}
@@ -97,5 +112,9 @@ def _augmentation(plan: Plan, row: AssistedRow, forget_split: str) -> dict:
     if content.augmentation == SET:
         fingerprint = plan.data.fingerprint("augmentation")
         return {"augmentation": spec | {"set": "augmentation"}, "augmentation_fingerprint": fingerprint}
+    if tofu.folder(plan.params.data.source):  # the hub's set may not be on this machine before the first run
+        with at(f"{plan.where}: assistant.augmentation"):
+            forget = plan.data.load(names.forget)
+            augment.further(forget, content.paraphrases, content.wrong_answers, content.augmentation)
     fingerprint = hashlib.sha256(paths.inside(content.augmentation).read_bytes()).hexdigest()[:16]
     return {"augmentation": spec | {"file": content.augmentation}, "augmentation_fingerprint": fingerprint}
