@@ -47,8 +47,8 @@ class ActivationTrainer(UnlearnTrainer):
     """Minimises the terms of a variant with `inner_parts`; the parameter `layer` says behind which layer, from 0.
 
     `reference`: the model that `frozen_states` are of; None, or `model` itself: as it is now, of which those weights
-    are copied that are trained and lie below. KitError: no such layer, nothing below it is trained, or weights above are
-    chosen to be trained, which would never get a gradient.
+    are copied that are trained and lie below. KitError: no such layer, nothing below it is trained, or weights above
+    are chosen to be trained, which would never get a gradient.
     """
 
     def __init__(self, *, model, parameters: dict[str, float], reference=None, **kwargs):
