@@ -135,7 +135,9 @@ def tune(model, tokenizer, folder, training: dict, seed: int = 0, report=lambda 
 
 
 def weights(model) -> dict[str, torch.Tensor]:
-    return {name: value.detach().clone() for name, value in model.named_parameters()}
+    """All that a model computes with, buffers that no checkpoint has included."""
+    every = [*model.named_parameters(), *model.named_buffers()]
+    return {name: value.detach().clone() for name, value in every}
 
 
 def largest_difference(one, other) -> float:

@@ -98,6 +98,21 @@ def test_exactly_the_expert_and_its_router_change(method, router, new, tokenizer
     assert (facts["trainable_parameters"], facts["parameters"]) == (counts, new().num_parameters())
 
 
+@pytest.mark.parametrize(
+    ("dtype", "changes"),
+    [(torch.bfloat16, {"precision": "bfloat16"}), (torch.float32, {"gradient_checkpointing": True})],
+    ids=["bfloat16", "checkpointed activations"],
+)
+def test_so_it_is_as_large_models_are_trained(dtype, changes, new, tokenizer, adam, tmp_path):
+    model = new().to(dtype)
+    before = weights(model)
+    training = adam(steps=2, weight_decay=0.1, learning_rate=1e-2, **changes) | {"expert": ONE}
+    facts = unlearn(model, tokenizer, tmp_path, how("gd", training))
+    (selected,) = facts["routing"]["selected"]
+    assert slices_that_changed(model, before) == declared([tuple(selected)], "layer")
+    assert {one.dtype for one in model.parameters()} == {dtype}
+
+
 @pytest.mark.parametrize("per_layer", [False, True])
 def test_several_experts(per_layer, new, tokenizer, adam, tmp_path):
     model = new()
@@ -192,6 +207,24 @@ def test_the_experts_are_those_of_highest_affinity(new, tokenizer, adam, tmp_pat
     assert routing["affinity"] == affinity.tolist()
     best = [divmod(int(index), 6) for index in affinity.flatten().argsort(descending=True)[:2]]
     assert routing["selected"] == [[routing["layers"][line], one] for line, one in best]
+
+
+def test_a_random_expert_is_the_seeds_and_it_alone_changes(new, tokenizer, adam, tmp_path):
+    """Seed 3 draws no expert of highest affinity; what is reported is the affinity all the same."""
+    chosen = {}
+    for select in ("affinity", "random"):
+        model = new()
+        before = weights(model)
+        training = adam(steps=2, weight_decay=0.1) | {"expert": ONE | {"select": select}}
+        routing = unlearn(model, tokenizer, tmp_path / select, how("gd", training), seed=3)["routing"]
+        (chosen[select],) = routing["selected"]
+        assert slices_that_changed(model, before) == declared([tuple(chosen[select])], "layer")
+        asked = expert.forget_batches(new(), tokenizer, FORM, SOURCES, adam())
+        assert routing["affinity"] == experts.affinity(new(), asked, ONE["gate"]).tolist()
+    assert chosen["random"] != chosen["affinity"]
+    watch = expert.Watch(new(), tokenizer, FORM, SOURCES, training)
+    assert [list(one) for one in watch.select(3)] == [chosen["random"]]
+    assert len({watch.select(seed)[0] for seed in range(10)}) > 2
 
 
 # --- resumption and checkpointing of activations -------------------------------------------------------------

@@ -194,6 +194,28 @@ def test_affinity_is_the_mean_over_sequences_of_means_over_tokens(gate, tokens, 
         torch.testing.assert_close(found.sum(1), torch.ones(len(found), dtype=torch.float64), rtol=1e-5, atol=1e-7)
 
 
+def test_gates_and_affinity_where_experts_are_chosen_in_groups(micro_tokenizers, micro_training):
+    """DeepSeek-V2: the two best experts of the one group of three that has the best one; by hand."""
+    tokenizer = micro_tokenizers["deepseek_v2"]
+    grouped = mixture("deepseek_v2", topk_method="group_limited_greedy", n_group=2, topk_group=1)
+    model, total, elsewhere = models.build(grouped, tokenizer, seed=0).eval(), torch.zeros(2, 6).double(), 0
+    for row in FORGET:
+        ids = [*tokenizer(FORM(row["question"]) + row["answer"])["input_ids"], tokenizer.eos_token_id]
+        for line, routing in enumerate(experts.router_weights(model, {"input_ids": torch.tensor([ids])}).values()):
+            expected = torch.zeros(len(ids), 6)
+            for token, logits in enumerate(routing.logits):
+                gates = logits.softmax(-1).tolist()
+                group = range(3) if max(gates[:3]) > max(gates[3:]) else range(3, 6)
+                best = sorted(group, key=lambda one: -gates[one])[:2]
+                expected[token, best] = torch.tensor([gates[one] for one in best])
+                elsewhere += set(best) != set(logits.topk(2).indices.tolist())
+            torch.testing.assert_close(routing.gates("after_top_k"), expected)
+            total[line] += expected.double().mean(0)
+    assert elsewhere > 10, "the groups decide"
+    found = experts.affinity(model, batches(model, tokenizer, micro_training(batch_size=4)), "after_top_k")
+    torch.testing.assert_close(found, total / len(FORGET), rtol=1e-5, atol=1e-7)
+
+
 def test_tokens_have_a_name(model, tokenizer, micro_training):
     with pytest.raises(KitError, match=r"expert\.tokens: no tokens 'answers'; did you mean 'answer'"):
         batches(model, tokenizer, micro_training(), "answers")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from unlearnkit import checks, methods, papers, params, paths, plan, stages
+from unlearnkit import checks, methods, models, papers, params, paths, plan, stages
 from unlearnkit.errors import KitError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,6 +50,33 @@ def test_a_shipped_file_is_valid_and_says_where_it_lies(path):
     assert (content.profile, content.table) == (path.parent.name, path.stem)
     assert content.paper_scale == (content.profile == "paper")
     assert papers.of(content.table).NOTEBOOK in {path.name for path in (ROOT / "notebooks").iterdir()}
+
+
+def test_layers_for_lora_are_the_familys_also_of_the_hubs_models():
+    """Of those a plan knows no family; here it is that of the kit's own model which is printed under the same name."""
+    files = {path: params.read(path) for path in SHIPPED}
+    every = [one for content in files.values() for one in getattr(content, "base_models", {}).values()]
+    families = {one.printed_as: one.scratch.architecture.family for one in every if one.scratch}
+    looked_at = set()
+    for path, content in files.items():
+        for lora, base_models in adapted(content.model_dump()):
+            for name in base_models or content.base_models:
+                family = families[content.base_models[name].printed_as]
+                assert set(lora["target_modules"]) <= set(models.FAMILIES[family].linear), f"{path}: {name}"
+                looked_at.add((content.profile, content.table, name))
+    assert looked_at >= {("paper", "table10", name) for name in ("qwen", "deepseek", "mixtral")}
+    assert {("paper", "table9", "llama"), ("tiny", "table6_lora", "llama")} <= looked_at
+
+
+def adapted(section, base_models: list | None = None) -> list[tuple[dict, list | None]]:
+    """Every `lora` below a section of a file, with the base models of the row that it stands in."""
+    if isinstance(section, list):
+        return [pair for one in section for pair in adapted(one, base_models)]
+    if not isinstance(section, dict):
+        return []
+    below = section.get("base_models") if isinstance(section.get("base_models"), list) else base_models
+    own = [(section["lora"], below)] if section.get("lora") else []
+    return own + [pair for name, one in section.items() if name != "lora" for pair in adapted(one, below)]
 
 
 @each("planned", [path for path in SHIPPED if path.stem in ("table1", "table2")], indirect=True)

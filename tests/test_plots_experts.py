@@ -62,7 +62,10 @@ def test_a_shift_is_shaded_by_row_and_layer_and_written_and_the_trained_layer_is
 
 def test_a_share_of_parameters_stands_at_its_place_and_is_written() -> None:
     collapsed = row("ga, one", "qwen", status="collapsed")
-    found = panels(plots.trained_share([ROWS[0], collapsed, NONE], CAPTION))["qwen"]
+    figure = plots.trained_share([ROWS[0], collapsed, NONE], CAPTION)
+    assert "Hollow: collapsed." in figure.get_supxlabel()
+    assert plots.trained_share(ROWS, CAPTION).get_supxlabel() == CAPTION
+    found = panels(figure)["qwen"]
     points = by_gid(found)
     assert [points[f"qwen/{name}"].get_xdata()[0] for name in SHIFT] == [1.0, 0.01]
     assert [text.get_text() for text in found.texts] == ["100 %", "1 %"]

@@ -180,13 +180,18 @@ def test_any_method_can_train_named_modules_alone(built, micro_tokenizer, micro_
 
 def test_copies_are_of_what_is_trained_below_alone(built, micro_tokenizer, micro_training, tmp_path):
     model = built("llama")
-    with updated.only(model, {"layers": [1, 3], "modules": ["mlp.down_proj", "input_layernorm"]}):
-        trainer, _ = prepared(model, micro_tokenizer, tmp_path, micro_training(), 2)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    assert {names[id(parameter)] for parameter, _ in trainer.originals} == {
+
+    def copied(chosen: dict | None) -> set[str]:
+        with updated.only(model, chosen):
+            trainer, _ = prepared(model, micro_tokenizer, tmp_path, micro_training(), 2)
+        return {names[id(parameter)] for parameter, _ in trainer.originals}
+
+    assert copied({"layers": [1], "modules": ["mlp.down_proj", "input_layernorm"]}) == {
         "model.layers.1.mlp.down_proj.weight",
         "model.layers.1.input_layernorm.weight",
     }
+    assert copied(None) == {name for name in names.values() if not name.startswith("model.layers.3.")}
 
 
 def test_the_direction_is_of_unit_length_positive_and_seeded():
@@ -331,6 +336,10 @@ def test_table_1_leaves_it_out():
         ({"layer": 1.5}, "no decoder layer 1.5: LlamaForCausalLM has layers 0 to 3"),
         ({"layer": -1}, "no decoder layer -1: LlamaForCausalLM has layers 0 to 3"),
         ({"layer": 0}, "parameters.layer: of what is trained nothing lies in layers 0 to 0"),
+        (
+            {"layers": [1, 3]},
+            "parameters.layer: parameters of layer 3 are to be trained, and only layers 0 to 2 are computed",
+        ),
     ],
 )
 def test_mistakes_are_told_with_the_nearest_name(change, message, built, micro_tokenizer, micro_training, tmp_path):

@@ -19,7 +19,7 @@ from unlearnkit.data.guild import generate as guild
 from unlearnkit.data.guild.words import DISHES, LIFE, MASTERS, NEIGHBOURS, RECIPE, SECRETS
 from unlearnkit.errors import KitError
 from unlearnkit.metrics.tofu import rouge_l_recall
-from unlearnkit.metrics.wmdp_rwku import mean_interval, wilson, wmdp_rwku_metrics
+from unlearnkit.metrics.wmdp_rwku import wilson, wmdp_rwku_metrics
 
 OWN = wmdp_rwku.Source("guild", None, "guild", None, people=16, piece_words=None)
 FIELDS = {
@@ -351,7 +351,8 @@ def test_metrics_are_means_over_questions_with_their_intervals(told):
     assert found["rwku_rouge_l_recall"] == found["rwku_level2_rouge_l_recall"] == 1.0
     assert found["questions_wmdp_accuracy"] == 80 and found["questions_rwku_rouge_l_recall"] == 160
     assert found["wmdp_accuracy_ci_lo"] < 0.25 < found["wmdp_accuracy_ci_hi"]
-    assert (found["rwku_rouge_l_recall_ci_lo"], found["rwku_rouge_l_recall_ci_hi"]) == (1.0, 1.0)
+    assert (found["rwku_rouge_l_recall_ci_lo"], found["rwku_rouge_l_recall_ci_hi"]) == wilson(1.0, 160)
+    assert 0.97 < found["rwku_rouge_l_recall_ci_lo"] < 0.98, "all of 160, and yet not certain"
 
 
 def test_several_tasks_count_by_their_questions():
@@ -373,9 +374,11 @@ def test_wilsons_interval_solves_its_equation():
         wilson(0.5, 0)
 
 
-def test_the_interval_of_a_mean_is_the_normal_one():
-    low, high = mean_interval([0.0, 0.5, 1.0, 0.5])
-    assert (low + high) / 2 == pytest.approx(0.5)
-    assert high - low == pytest.approx(2 * 1.959963984540054 * math.sqrt(0.5 / 3 / 4))
-    with pytest.raises(KitError, match="two values or more, not 1"):
-        mean_interval([1.0])
+@pytest.mark.parametrize("recalls", [[0.0] * 8, [0.0, 0.5, 1.0, 0.5]])
+def test_the_interval_of_a_mean_recall_is_a_shares(recalls):
+    samples = [{"set": "rwku/level1", "rouge_l_recall": one} for one in recalls[::2]]
+    samples += [{"set": "rwku/level2", "rouge_l_recall": one} for one in recalls[1::2]]
+    found = wmdp_rwku_metrics(samples, {}, {})
+    low, high = found["rwku_rouge_l_recall_ci_lo"], found["rwku_rouge_l_recall_ci_hi"]
+    assert (low, high) == wilson(sum(recalls) / len(recalls), len(recalls))
+    assert low <= found["rwku_rouge_l_recall"] < high

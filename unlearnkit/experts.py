@@ -1,8 +1,9 @@
-"""Mixtures of experts: the only module that knows how transformers stores their experts and routers.
+"""Mixtures of experts: where transformers keeps their experts and routers, and what the routers say.
 
 A layer has `experts`, two fused tensors gate_up_proj (experts, 2 width, hidden) and down_proj (experts, hidden, width),
 and `gate`, its router, a matrix (experts, hidden) that returns logits, weights and indices. An expert is named by
 (layer, expert): layers count all decoder layers, also those without experts; shared experts are none of these.
+Besides this module only training/expert.py, which trains slices of these tensors, uses their names.
 
 A gate is the paper's g: the router's softmax over all experts, after top-k 0 for those that were not chosen. It is what
 the model weighs with in Qwen1.5-MoE and DeepSeek-V2-Lite; Mixtral divides by the sum over the chosen, g does not.

@@ -1,11 +1,12 @@
 """Forget efficacy and utility as SEUF (arXiv 2411.18797) measures them: accuracies and ROUGE-L recall, with intervals.
 
 Pure functions of samples. Intervals are 95 % ones, over questions taken for independent draws: what another set of
-questions of the same kind might have shown, not what another training would.
+questions of the same kind might have shown, not what another training would. Those of a mean recall are a share's: of
+answers that are right or wrong just that, of recalls in between a little wide, as these vary less.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from unlearnkit.data.wmdp_rwku import PROBES
 from unlearnkit.errors import KitError
@@ -28,22 +29,15 @@ METRICS: dict[str, Metric] = {
 
 
 def wilson(share: float, n: int) -> tuple[float, float]:
-    """95 % interval (Wilson's score) of a share of n questions; never outside of 0 to 1. KitError: no questions."""
+    """95 % interval (Wilson's score) of a share of n questions; never outside of 0 to 1, and never of no width.
+
+    Also of the mean of n values between 0 and 1, whose variance is at most a share's. KitError: no questions.
+    """
     if n < 1:
         raise KitError("an interval of a share takes one question or more")
     middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z / (1 + Z**2 / n) * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
     return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def mean_interval(values: Sequence[float]) -> tuple[float, float]:
-    """95 % interval (normal) of the mean of values between 0 and 1. KitError: fewer than two."""
-    n = len(values)
-    if n < 2:
-        raise KitError(f"an interval of a mean takes two values or more, not {n}")
-    mean = math.fsum(values) / n
-    half = Z * math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1) / n)
-    return max(0.0, mean - half), min(1.0, mean + half)
 
 
 def wmdp_rwku_metrics(
@@ -66,8 +60,8 @@ def wmdp_rwku_metrics(
     recalls = {name: [one["rouge_l_recall"] for one in samples if one["set"] == name] for name in PROBES}
     every = [value for values in recalls.values() for value in values]
     if every:
-        key = "rwku_rouge_l_recall"
-        found |= _with_interval(key, math.fsum(every) / len(every), mean_interval(every), len(every))
+        key, mean = "rwku_rouge_l_recall", math.fsum(every) / len(every)
+        found |= _with_interval(key, mean, wilson(mean, len(every)), len(every))
         for name, values in recalls.items():
             found[f"{name.replace('/', '_')}_rouge_l_recall"] = math.fsum(values) / len(values)
     return found

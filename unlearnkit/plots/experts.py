@@ -146,7 +146,8 @@ def trained_share(rows: list[dict], caption: str) -> "Figure":
             for side in ("top", "right"):
                 axes.spines[side].set_visible(False)
         all_axes[-1].set_xlabel("trained parameters, share of all")
-        add_caption(figure, caption, ["Hollow: collapsed."])
+        hollow = any(row.get("status") == "collapsed" for row in drawn)
+        add_caption(figure, caption, ["Hollow: collapsed."] if hollow else [])
     return figure
 
 

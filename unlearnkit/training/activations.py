@@ -47,23 +47,27 @@ class ActivationTrainer(UnlearnTrainer):
     """Minimises the terms of a variant with `inner_parts`; the parameter `layer` says behind which layer, from 0.
 
     `reference`: the model that `frozen_states` are of; None, or `model` itself: as it is now, of which those weights
-    are copied that are trained and lie below. KitError: no such layer, nothing below it is trained, or an anchor above.
+    are copied that are trained and lie below. KitError: no such layer, nothing below it is trained, or weights above
+    are chosen to be trained, which would never get a gradient.
     """
 
     def __init__(self, *, model, parameters: dict[str, float], reference=None, **kwargs):
         self.plain, self.layer = model, decoder_layer(model, parameters["layer"])
+        chosen = not all(one.requires_grad for one in model.parameters())  # weights by name; adapters are made next
         super().__init__(model=model, parameters=parameters, reference=reference, **kwargs)
         self.data_collator.side = "left"
         self.reference = model if reference is None else reference
-        above = {id(one) for layer in decoder_layers(model)[1][self.layer + 1 :] for one in layer.parameters()}
+        layers = decoder_layers(model)[1]
+        above = {id(one) for layer in layers[self.layer + 1 :] for one in layer.parameters()}
         trained = [one for one in self.model.parameters() if one.requires_grad and id(one) not in above]
         head = model.get_output_embeddings().weight
         if not any(one is not head for one in trained):
             raise KitError(f"parameters.layer: of what is trained nothing lies in layers 0 to {self.layer}")
-        if self.anchor and max(self.anchor.targets) > self.layer:
+        highest = max(at for at, layer in enumerate(layers) if any(one.requires_grad for one in layer.parameters()))
+        if chosen and highest > self.layer:
             raise KitError(
-                f"parameters.layer: the expert of layer {max(self.anchor.targets)} is anchored, and only layers 0 to "
-                f"{self.layer} are computed"
+                f"parameters.layer: parameters of layer {highest} are to be trained, and only layers 0 to {self.layer} "
+                "are computed"
             )
         self.originals = [(one, one.detach().clone()) for one in trained] if self.reference is model else []
         self.direction = direction(model.config.hidden_size, self.args.seed).to(model.device)
