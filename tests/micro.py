@@ -135,11 +135,15 @@ def tune(model, tokenizer, folder, training: dict, seed: int = 0, report=lambda 
 
 
 def weights(model) -> dict[str, torch.Tensor]:
-    """All that a model computes with, buffers that no checkpoint has included."""
-    every = [*model.named_parameters(), *model.named_buffers()]
-    return {name: value.detach().clone() for name, value in every}
+    """Its parameters."""
+    return {name: value.detach().clone() for name, value in model.named_parameters()}
+
+
+def tensors(model) -> dict[str, torch.Tensor]:
+    """All that it computes with: parameters and buffers, those that no checkpoint has included."""
+    return weights(model) | {name: value.clone() for name, value in model.named_buffers()}
 
 
 def largest_difference(one, other) -> float:
-    one, other = weights(one), weights(other)
+    one, other = tensors(one), tensors(other)
     return max((one[name] - other[name]).abs().max().item() for name in one)

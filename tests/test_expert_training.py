@@ -11,6 +11,7 @@ from micro import (
     how,
     largest_difference,
     mixture,
+    tensors,
     tokenized,
     trainer_for,
     tune,
@@ -60,7 +61,7 @@ def new(family, tokenizer):
 
 def slices_that_changed(model, before: dict[str, torch.Tensor]) -> dict[str, set[int]]:
     """Name -> indices into the first axis that hold a value with other bits."""
-    after = weights(model)
+    after = tensors(model)
     assert list(after) == list(before)
     return {
         name: {
@@ -89,7 +90,7 @@ def declared(selected: list[tuple[int, int]], router: str) -> dict[str, set[int]
 def test_exactly_the_expert_and_its_router_change(method, router, new, tokenizer, adam, tmp_path):
     """Three steps of AdamW with weight decay 0.1: everything else is the same bit for bit."""
     model = new()
-    before = weights(model)
+    before = tensors(model)
     training = adam(steps=3, weight_decay=0.1) | {"expert": ONE | {"router": router}}
     facts = unlearn(model, tokenizer, tmp_path, how(method, training))
     (selected,) = facts["routing"]["selected"]
@@ -105,7 +106,7 @@ def test_exactly_the_expert_and_its_router_change(method, router, new, tokenizer
 )
 def test_so_it_is_as_large_models_are_trained(dtype, changes, new, tokenizer, adam, tmp_path):
     model = new().to(dtype)
-    before = weights(model)
+    before = tensors(model)
     training = adam(steps=2, weight_decay=0.1, learning_rate=1e-2, **changes) | {"expert": ONE}
     facts = unlearn(model, tokenizer, tmp_path, how("gd", training))
     (selected,) = facts["routing"]["selected"]
@@ -116,7 +117,7 @@ def test_so_it_is_as_large_models_are_trained(dtype, changes, new, tokenizer, ad
 @pytest.mark.parametrize("per_layer", [False, True])
 def test_several_experts(per_layer, new, tokenizer, adam, tmp_path):
     model = new()
-    before = weights(model)
+    before = tensors(model)
     training = adam(steps=3, weight_decay=0.1) | {"expert": ONE | {"top": 3, "per_layer": per_layer, "router": "row"}}
     routing = unlearn(model, tokenizer, tmp_path, how("gd", training))["routing"]
     assert len(routing["selected"]) == (3 * len(routing["layers"]) if per_layer else 3)
@@ -126,7 +127,7 @@ def test_several_experts(per_layer, new, tokenizer, adam, tmp_path):
 def test_it_moves_as_full_fine_tuning_moves_it(new, tokenizer, micro_training, tmp_path):
     """One step of SGD without an anchor: the slice's gradient is what it is when all is trained."""
     whole, one = new(), new()
-    before = weights(one)
+    before = tensors(one)
     unlearn(whole, tokenizer, tmp_path / "whole", how("gd", micro_training(steps=1)))
     training = micro_training(steps=1) | {"expert": ONE | {"anchor": None}}
     unlearn(one, tokenizer, tmp_path / "one", how("gd", training))
@@ -159,7 +160,7 @@ def test_the_model_is_a_plain_one_again(new, tokenizer, adam, tmp_path):
 def test_what_is_written_back_is_what_was_trained(new):
     """Also after an error; and the forward pass inside is that of the plain model with those values."""
     model = new().eval()
-    before, ids = weights(model), torch.arange(5, 25).view(1, -1)
+    before, ids = tensors(model), torch.arange(5, 25).view(1, -1)
     layer, last = max(experts.blocks(model)), []
     with pytest.raises(ZeroDivisionError), expert.isolate(model, [(layer, 4), (layer, 1)], "row"):
         own = {name: one for name, one in model.named_parameters() if one.requires_grad}
@@ -214,7 +215,7 @@ def test_a_random_expert_is_the_seeds_and_it_alone_changes(new, tokenizer, adam,
     chosen = {}
     for select in ("affinity", "random"):
         model = new()
-        before = weights(model)
+        before = tensors(model)
         training = adam(steps=2, weight_decay=0.1) | {"expert": ONE | {"select": select}}
         routing = unlearn(model, tokenizer, tmp_path / select, how("gd", training), seed=3)["routing"]
         (chosen[select],) = routing["selected"]

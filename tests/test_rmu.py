@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from conftest import MICRO
-from micro import FORGET, OPT, PHI, RETAIN, how, loss_of, tokenized, unlearn, weights
+from micro import FORGET, OPT, PHI, RETAIN, how, loss_of, tensors, tokenized, unlearn, weights
 
 from unlearnkit import models, needs
 from unlearnkit.errors import KitError
@@ -159,21 +159,21 @@ def test_the_stack_is_whole_after_an_error(built):
 def test_only_named_modules_change(built, micro_tokenizer, micro_training, tmp_path):
     """Bit for bit, though AdamW decays weights; `layer` 2 reads what layers 1 and 2 do."""
     model = built("llama")
-    before = weights(model)
+    before = tensors(model)
     training = micro_training(optimizer="adamw_torch", learning_rate=1e-3, weight_decay=0.1, steps=3)
     training["updated"] = {"layers": [1, 2], "modules": ["mlp.down_proj"]}
     unlearn(model, micro_tokenizer, tmp_path, how("rmu", training, steering=C, alpha=ALPHA, layer=2))
-    changed = {name for name, value in weights(model).items() if not torch.equal(value, before[name])}
+    changed = {name for name, value in tensors(model).items() if not torch.equal(value, before[name])}
     assert changed == {f"model.layers.{layer}.mlp.down_proj.weight" for layer in (1, 2)}
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
 def test_any_method_can_train_named_modules_alone(built, micro_tokenizer, micro_training, tmp_path):
     model = built("opt")
-    before = weights(model)
+    before = tensors(model)
     training = micro_training() | {"updated": {"layers": [3], "modules": ["self_attn", "fc1.bias"]}}
     unlearn(model, micro_tokenizer, tmp_path, how("ga", training))
-    changed = {name for name, value in weights(model).items() if not torch.equal(value, before[name])}
+    changed = {name for name, value in tensors(model).items() if not torch.equal(value, before[name])}
     start = "model.decoder.layers.3."
     assert changed == {name for name in before if name.startswith((f"{start}self_attn.", f"{start}fc1.bias"))}
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from micro import how, mixture, tokenized, unlearn, weights
+from micro import how, mixture, tensors, tokenized, unlearn, weights
 from test_expert_training import ANCHOR, ONE, declared, slices_that_changed
 from test_rmu import ALPHA, C, naive
 
@@ -30,17 +30,17 @@ def new(family, tokenizer):
 
 def test_all_experts_of_named_layers(new, tokenizer, adam, tmp_path):
     model = new()
-    before = weights(model)
+    before = tensors(model)
     training = adam(steps=3, weight_decay=0.1) | {"updated": {"layers": [1], "modules": ["mlp.experts"]}}
     unlearn(model, tokenizer, tmp_path, how("rmu", training, steering=C, alpha=ALPHA, layer=1))
-    changed = {name for name, value in weights(model).items() if not torch.equal(value, before[name])}
+    changed = {name for name, value in tensors(model).items() if not torch.equal(value, before[name])}
     assert changed == {f"model.layers.1.mlp.experts.{name}" for name in experts.TENSORS}
 
 
 @pytest.mark.parametrize("anchor", [None, ANCHOR])
 def test_one_expert_and_its_router_change(anchor, new, tokenizer, adam, tmp_path):
     model = new()
-    before = weights(model)
+    before = tensors(model)
     training = adam(steps=3, weight_decay=0.1) | {"expert": ONE | {"anchor": anchor}}
     facts = unlearn(model, tokenizer, tmp_path, how("rmu", training, steering=C, alpha=ALPHA, layer=2))
     (selected,) = facts["routing"]["selected"]

@@ -63,11 +63,11 @@ class ActivationTrainer(UnlearnTrainer):
         head = model.get_output_embeddings().weight
         if not any(one is not head for one in trained):
             raise KitError(f"parameters.layer: of what is trained nothing lies in layers 0 to {self.layer}")
-        highest = max(at for at, layer in enumerate(layers) if any(one.requires_grad for one in layer.parameters()))
-        if chosen and highest > self.layer:
+        reached = [at for at, layer in enumerate(layers) if any(one.requires_grad for one in layer.parameters())]
+        if chosen and max(reached, default=0) > self.layer:
             raise KitError(
-                f"parameters.layer: parameters of layer {highest} are to be trained, and only layers 0 to {self.layer} "
-                "are computed"
+                f"parameters.layer: parameters of layer {reached[-1]} are to be trained, and only layers 0 to "
+                f"{self.layer} are computed"
             )
         self.originals = [(one, one.detach().clone()) for one in trained] if self.reference is model else []
         self.direction = direction(model.config.hidden_size, self.args.seed).to(model.device)
