@@ -3,7 +3,6 @@ run, the notebooks. Fast: the committed reference, for every base model that the
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -125,20 +124,14 @@ def call(local, file: str, *options: str) -> subprocess.CompletedProcess:
     )
 
 
-def processor_seconds() -> float:
-    """What all ended children took: other tests that run meanwhile do not count."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
 @pytest.fixture(scope="module")
 def cold(tmp_path_factory):
-    """(folder, processor seconds, output) of a cold `make table4` of these methods in every form and setting."""
+    """(folder, seconds, output) of a cold `make table4 MODEL=... ROWS=...`: these methods in every form and setting."""
     local = tmp_path_factory.mktemp("local")
-    before = processor_seconds()
+    started = time.monotonic()
     done = call(local, FILE, "--model", BASE_MODELS[0], "--rows", ",".join(("retain_2", *METHODS)))
     assert done.returncode == 0, done.stdout + done.stderr
-    return local, processor_seconds() - before, done
+    return local, time.monotonic() - started, done
 
 
 @pytest.fixture(scope="module")
@@ -162,8 +155,8 @@ def whole(cold, tmp_path_factory):
 
 
 @slow
-def test_a_part_is_done_in_five_minutes_of_two_cores(cold):
-    assert 60 < cold[1] < 2 * 300
+def test_a_part_is_done_in_five_minutes(cold):
+    assert cold[1] < 300
 
 
 @slow

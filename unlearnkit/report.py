@@ -75,11 +75,11 @@ def write(plan: Plan, failed: dict[str, str]) -> tuple[list[dict], str | None, P
     target = folder(plan)
     partial, incomplete = (target.with_name(f"{target.name}.{end}") for end in ("partial", "incomplete"))
     runs.remove(partial)
-    found = _write_files(plan, failed, partial)
+    found, caption = _write_files(plan, failed, partial)
     complete = all(record["status"] not in ("failed", "missing") for record in found)
     with ThreadPoolExecutor(1) as beside:  # a notebook reads the files and draws its own figures
         executed = beside.submit(_execute_notebook, plan, partial) if complete else None
-        _draw_figures(plan, found, partial)
+        _draw_figures(plan, caption, partial)
     problem = executed.result() if executed else None
     runs.remove(incomplete)
     if complete and problem is None:
@@ -93,12 +93,13 @@ def write(plan: Plan, failed: dict[str, str]) -> tuple[list[dict], str | None, P
 
 def assemble(plan: Plan, failed: dict[str, str], target: Path) -> list[dict]:
     """Everything of a result folder but notebook and manifest, into a new folder; returns the table's records."""
-    found = _write_files(plan, failed, target)
-    _draw_figures(plan, found, target)
+    found, caption = _write_files(plan, failed, target)
+    _draw_figures(plan, caption, target)
     return found
 
 
-def _write_files(plan: Plan, failed: dict[str, str], target: Path) -> list[dict]:
+def _write_files(plan: Plan, failed: dict[str, str], target: Path) -> tuple[list[dict], list[str]]:
+    """What the notebook and the figures are made from; returns the table's records and its caption."""
     paper, parameters = papers.of(plan.params.table), plan.params.model_dump()
     drawn = paper.draws(plan, failed)
     found = paper.records(plan, drawn)
@@ -115,12 +116,11 @@ def _write_files(plan: Plan, failed: dict[str, str], target: Path) -> list[dict]
     runs.write_json(target / "verdict.json", checked)
     if checked:
         (target / "verdict.md").write_text(claims.to_markdown(checked, found[0]["seeds"]), encoding="utf-8")
-    return found
+    return found, caption
 
 
-def _draw_figures(plan: Plan, found: list[dict], target: Path) -> None:
-    paper = papers.of(plan.params.table)
-    for name, figure in paper.figures(target, " ".join(paper.caption(plan, found)[:2])).items():
+def _draw_figures(plan: Plan, caption: list[str], target: Path) -> None:
+    for name, figure in papers.of(plan.params.table).figures(target, " ".join(caption[:2])).items():
         plots.save(figure, target, name)
 
 
