@@ -15,7 +15,6 @@ from transformers.cache_utils import Cache, DynamicCache
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from unlearnkit.errors import KitError, nearest
-from unlearnkit.methods import RANGES
 
 
 def whp(target: Tensor, other: Tensor, alpha: float) -> Tensor:
@@ -32,9 +31,8 @@ def candidates(target: Tensor, filter: float) -> Tensor:
     log p >= min(log p of the k-th best token, largest log p + ln filter), k = filter * vocabulary, at least 1. A filter
     of 0 is none. Source: UCSB-NLP-Chang/ULD 858608c, gen_util.py. KitError: a filter outside of [0, 1).
     """
-    lowest, end = RANGES["filter"]
-    if not lowest <= filter < end:
-        raise KitError(f"filter: {filter} is not in [{lowest}, {end})")
+    if not 0 <= filter < 1:
+        raise KitError(f"filter: {filter} is not in [0, 1)")
     if filter == 0:
         return target.new_ones(target.shape, dtype=bool)
     logp = target.log_softmax(-1)

@@ -1,6 +1,5 @@
 """METHODS, ASSISTED, ARITHMETIC: name -> what a method is made of, its source; and the methods of a user's own file."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -176,9 +175,6 @@ def _offset(printed_as: str, method: str) -> Assisted:
     source = f"Offset Unlearning (arXiv 2404.11045), ULD's baseline; its loss, of the sum of logits: {chosen.source}"
     return Assisted(printed_as, {"paper": Variant(chosen.terms, source, chosen.parameters | {"alpha": 1.0})}, "offset")
 
-
-# Of an assisted method's parameters: at least the first, less than the second.
-RANGES = {"alpha": (0, math.inf), "beta": (0, math.inf), "filter": (0, 1)}
 
 # Printed in ULD's Table 2. No rows of other tables.
 ASSISTED: dict[str, Assisted] = {

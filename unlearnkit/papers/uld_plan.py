@@ -13,6 +13,9 @@ from unlearnkit.schema_uld import FIELDS, SET, AssistedRow, LogitDifference, Log
 
 NEEDED = {"retain": "forget quality is measured against", "original": "what a method keeps is measured against"}
 
+# Of an assisted method's parameters: at least the first, less than the second.
+RANGES = {"alpha": (0, math.inf), "beta": (0, math.inf), "filter": (0, 1)}
+
 
 def make(content: LogitDifference, where: str, split: str | None = None) -> Plan:
     """Plan all rows, on one forget split alone where `split` names it. KitError: a name that does not exist."""
@@ -42,7 +45,7 @@ def _check(content: LogitDifference, where: str) -> None:
 
 def check_assistant(content: LogitDifference | LogitDifferenceBook) -> None:
     """KitError: more layers than a model has, LoRA without a rate of its own or beside a layer that is not there, a
-    row's parameter out of its range.
+    row's parameter out of RANGES.
     """
     how = content.assistant
     if how.training.learning_rate == "as_finetune":
@@ -55,8 +58,8 @@ def check_assistant(content: LogitDifference | LogitDifferenceBook) -> None:
     for number, row in enumerate(content.rows):
         if row.method not in methods.ASSISTED:
             continue
-        for name in row.parameters.keys() & methods.RANGES.keys():
-            value, (least, end) = row.parameters[name], methods.RANGES[name]
+        for name in row.parameters.keys() & RANGES.keys():
+            value, (least, end) = row.parameters[name], RANGES[name]
             if not least <= value < end:
                 raise KitError(f"rows.{number}.parameters.{name}: {value} is not in [{least}, {end})")
 
